@@ -1,0 +1,22 @@
+"""The registry: the one place where names, schemas and constructors meet. Grep for a kind and land on its class.
+
+Module level imports only attrs and the standard library, so that config tools start without torch; whatever is heavy is
+imported inside the build functions. Nothing here knows TOML: the classes work from Python alone.
+"""
+
+from bindings import data, evals, model, optimizer, parallel, precision, schedule
+from bindings.run import Run
+
+ROOT = Run
+SCHEMA_VERSION = 1
+KINDS: dict[object, dict[str, type]] = {
+    model.Model: model.KINDS,
+    data.Data: data.KINDS,
+    optimizer.Optimizer: optimizer.KINDS,
+    schedule.Schedule: schedule.KINDS,
+    evals.Eval: evals.KINDS,
+    precision.Precision: precision.KINDS,
+    parallel.Parallel: parallel.KINDS,
+}
+
+__all__ = ["KINDS", "ROOT", "SCHEMA_VERSION", "Run"]

@@ -1,0 +1,72 @@
+"""[model]: what is trained."""
+
+from typing import TYPE_CHECKING
+
+from attrs import Attribute, field, frozen
+from attrs.validators import ge, gt, lt
+
+from bindings.fields import Misfit, science
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@frozen(kw_only=True)
+class Gpt:
+    """A byte-level transformer: rotary positions, RMSNorm, QK norm, scaled dot-product attention."""
+
+    num_layers: int = field(validator=ge(1), metadata=science("transformer blocks"))
+    width: int = field(validator=ge(2), metadata=science("channels of the residual stream"))
+    num_heads: int = field(validator=ge(1), metadata=science("attention heads; divides width into heads of even size"))
+    max_positions: int = field(validator=ge(1), metadata=science("longest context in bytes"))
+    mlp_ratio: float = field(default=4.0, validator=gt(0), metadata=science("hidden channels of the MLP per width"))
+    dropout: float = field(default=0.0, validator=[ge(0), lt(1)], metadata=science("share of activations dropped"))
+    tied_head: bool = field(default=False, metadata=science("whether the head is the byte embedding, transposed"))
+    num_hash_buckets: int = field(
+        default=0, validator=ge(0), metadata=science("rows of the hashed byte n-gram embedding; 0 leaves it out")
+    )
+
+    @num_heads.validator
+    def _divides_width(self, _attribute: "Attribute[int]", value: int) -> None:
+        if self.width % value or (self.width // value) % 2:
+            raise Misfit(f"must divide width = {self.width} into heads of even size, got {value}")
+
+    def build(self) -> "nn.Module":
+        """The model, its parameters drawn from torch's global generator."""
+        from zoo.gpt import Gpt as Model
+
+        return Model(
+            num_layers=self.num_layers,
+            width=self.width,
+            num_heads=self.num_heads,
+            max_positions=self.max_positions,
+            mlp_ratio=self.mlp_ratio,
+            dropout=self.dropout,
+            tied_head=self.tied_head,
+            num_hash_buckets=self.num_hash_buckets,
+        )
+
+
+@frozen(kw_only=True)
+class Convnet:
+    """A byte-level stack of causal dilated gated convolutions (WaveNet, ByteNet)."""
+
+    num_layers: int = field(validator=ge(1), metadata=science("residual blocks; the dilation doubles block by block"))
+    num_channels: int = field(validator=ge(1), metadata=science("channels of the residual stream"))
+    kernel_size: int = field(default=3, validator=ge(2), metadata=science("taps of each convolution"))
+    dropout: float = field(default=0.0, validator=[ge(0), lt(1)], metadata=science("share of activations dropped"))
+
+    def build(self) -> "nn.Module":
+        """The model, its parameters drawn from torch's global generator."""
+        from zoo.convnet import Convnet as Model
+
+        return Model(
+            num_layers=self.num_layers,
+            num_channels=self.num_channels,
+            kernel_size=self.kernel_size,
+            dropout=self.dropout,
+        )
+
+
+KINDS: dict[str, type] = {"gpt": Gpt, "convnet": Convnet}
+Model = Gpt | Convnet

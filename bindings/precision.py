@@ -1,0 +1,34 @@
+"""[precision]: the number format of the forward and backward pass. Weights and optimizer state are fp32 in every kind."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    import torch
+
+
+@frozen(kw_only=True)
+class Fp32:
+    """Single precision throughout."""
+
+    def build(self) -> "Callable[[torch.device], AbstractContextManager[Any]]":
+        """A context that changes nothing."""
+        return lambda _device: nullcontext()
+
+
+@frozen(kw_only=True)
+class Bf16:
+    """bfloat16 matrix products by torch's autocast."""
+
+    def build(self) -> "Callable[[torch.device], AbstractContextManager[Any]]":
+        """An autocast context for the device."""
+        import torch
+
+        return lambda device: torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+KINDS: dict[str, type] = {"fp32": Fp32, "bf16": Bf16}
+Precision = Fp32 | Bf16

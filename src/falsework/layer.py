@@ -1,0 +1,54 @@
+"""One TOML file as it was read, and spots in it that problems and origins point at.
+
+A layer never changes after reading. Its places are found when somebody first asks for one.
+"""
+
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+from attrs import frozen
+
+from falsework.places import Path, Place, Places, Span, place_of, scan
+
+Tree = dict[str, Any]  # plain data as tomllib gives it: tables, lists, scalars
+
+
+@frozen(eq=False, slots=False)  # a dict per instance is what cached_property writes to
+class Layer:
+    """A file: `name` as the user would write it, `data` as it lies on disk, `text` with `\\n` line ends and no BOM."""
+
+    name: str
+    data: bytes
+    text: str
+    values: Tree
+    extends: tuple[str, ...] = ()
+    why: str = ""
+    schema_version: int | None = None
+
+    @cached_property
+    def places(self) -> Places:
+        """Every key, value and header of the file."""
+        return scan(self.text)
+
+
+class Spot(NamedTuple):
+    """A thing in a layer: what stands at `path`, or, when `span` is given, that piece of the text."""
+
+    layer: Layer
+    path: Path = ()
+    part: Literal["key", "value", "header"] = "key"
+    span: Span | None = None
+
+    def place(self) -> Place:
+        """Line and columns; of the nearest thing above that does stand in the file when the path itself does not."""
+        return place_of(self.layer.text, self.span or self._find())
+
+    def _find(self) -> Span:
+        keys, values, headers, _ = self.layer.places
+        order = {"key": (keys, headers, values), "value": (values, headers, keys), "header": (headers, keys, values)}
+        for length in range(len(self.path), 0, -1):
+            for spans in order[self.part]:
+                span = spans.get(self.path[:length])
+                if span is not None:
+                    return span
+        return Span(0, 0)

@@ -1,0 +1,144 @@
+"""Arguments -> the stack of layers that apply, weakest first.
+
+    read_stack(["configs/22_lr_001_23.toml", "configs/profiles/cpu_debug.toml"]) -> Stack
+
+Order is one sentence: bases left to right (each after its own bases), then the file itself, then the next file on the
+command line. A base that is named at two places is applied at both. Cycles are errors. Arguments are files: there are
+no overrides here, no search path and no environment.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from falsework.layer import Layer, Spot
+from falsework.problems import ConfigError, Problem, nearest
+from falsework.read import read_layer
+
+MAX_BASES_DEEP = 32
+MAX_LAYERS = 256
+
+
+class Stack(NamedTuple):
+    """Layers in order of application; `name` and `why` are the experiment's."""
+
+    layers: tuple[Layer, ...]
+    experiment: Layer  # the first file on the command line
+    name: str
+    why: str
+
+
+class _Asked(NamedTuple):
+    """Who wants a file: the layers that led here, each extending the next, and the spot that names it."""
+
+    chain: tuple[tuple[str, Layer], ...] = ()  # (real path, layer)
+    spot: Spot | None = None
+
+
+class _Reading(NamedTuple):
+    """One call's files so far, by real path (None: refused), and what was wrong."""
+
+    files: dict[str, Layer | None]
+    problems: list[Problem]
+
+
+def split_argument(argument: str) -> list[str]:
+    """`FILE+LAYER+LAYER` -> its files, unless the whole argument names one that exists."""
+    return [argument] if os.path.exists(argument) else [part for part in argument.split("+") if part] or [argument]
+
+
+def read_stack(arguments: Sequence[str | os.PathLike[str]]) -> Stack:
+    """Read every file that the arguments reach. Raises ConfigError with all that cannot be read or parsed."""
+    if not arguments:
+        raise ConfigError([Problem("no config file was given", help="name one, e.g. configs/01_baseline.toml")])
+    reading = _Reading({}, [])
+    paths = [_config_file(os.fspath(argument)) for argument in arguments]
+    stacks = [_with_bases(path, _Asked(), reading) for path in paths]
+    layers = tuple(layer for stack in stacks for layer in stack)
+    if len(layers) > MAX_LAYERS:
+        reading.problems.append(Problem(f"over {MAX_LAYERS} layers", help="a base named twice is applied twice"))
+    if reading.problems:
+        raise ConfigError(reading.problems)
+    experiment = stacks[0][-1]
+    name = "+".join(_stem(os.fspath(argument)) for argument in arguments)
+    return Stack(layers, experiment, name, experiment.why)
+
+
+def shown_path(path: str) -> str:
+    """A path as the user would write it: from the current directory when it lies below, else as it is."""
+    path = os.path.normpath(path)
+    if os.path.isabs(path):
+        relative = os.path.relpath(path)
+        return path if relative.startswith(os.pardir) else relative
+    return path
+
+
+def _config_file(argument: str) -> str:
+    """The file an argument means: a run directory (it has config.toml and run.json) stands for its config."""
+    config = os.path.join(argument, "config.toml")
+    is_run = os.path.isfile(config) and os.path.isfile(os.path.join(argument, "run.json"))
+    return config if is_run else argument
+
+
+def _stem(argument: str) -> str:
+    return os.path.basename(os.path.normpath(argument)).removesuffix(".toml")
+
+
+def _with_bases(path: str, asked: _Asked, reading: _Reading) -> list[Layer]:
+    """The file at `path` behind all of its bases; empty where something is wrong, which is then in the problems."""
+    real = os.path.realpath(path)
+    ring = [layer for known, layer in asked.chain if known == real]
+    if ring:
+        names = [layer.name for _, layer in asked.chain[[known for known, _ in asked.chain].index(real) :]]
+        what = f"extends goes round in a circle: {' -> '.join([*names, ring[0].name])}"
+        reading.problems.append(Problem(what, spot=asked.spot))
+        return []
+    if len(asked.chain) >= MAX_BASES_DEEP:
+        reading.problems.append(Problem(f"bases are over {MAX_BASES_DEEP} deep", spot=asked.spot))
+        return []
+    layer = _read_once(path, real, asked, reading)
+    if layer is None:
+        return []
+    layers: list[Layer] = []
+    for position, base in enumerate(layer.extends):
+        spot = Spot(layer, ("extends", position), "value")
+        below = os.path.join(os.path.dirname(path), base)
+        layers += _with_bases(below, _Asked((*asked.chain, (real, layer)), spot), reading)
+        if len(layers) > MAX_LAYERS:
+            break
+    return [*layers, layer]
+
+
+def _read_once(path: str, real: str, asked: _Asked, reading: _Reading) -> Layer | None:
+    if real not in reading.files:
+        reading.files[real] = None
+        try:
+            reading.files[real] = read_layer(path, shown_path(path))
+        except ConfigError as error:
+            reading.problems.extend(error.problems)
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+            reading.problems.append(_unreadable(path, asked, error))
+    return reading.files[real]
+
+
+def _unreadable(path: str, asked: _Asked, error: OSError | ValueError) -> Problem:
+    reason = getattr(error, "strerror", None) or str(error)
+    what = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {reason}"
+    name = shown_path(path)
+    hint = _nearest_file(path)
+    if asked.spot is None:
+        return Problem(f"{what} (named on the command line)", where=name, help=hint)
+    return Problem(f"{name}: {what}", ("extends",), asked.spot, hint)
+
+
+def _nearest_file(path: str) -> str:
+    """A help line with the file that was probably meant, else nothing."""
+    folder = os.path.dirname(path)
+    if os.path.isdir(path):
+        return "a run directory holds config.toml and run.json"
+    try:
+        names = sorted(name for name in os.listdir(folder or ".") if name.endswith(".toml"))
+    except (OSError, ValueError):
+        return f"there is no folder {shown_path(folder)}"
+    near = nearest(os.path.basename(path), names)
+    return f"did you mean {shown_path(os.path.join(folder, near))}?" if near else ""

@@ -1,0 +1,44 @@
+"""Paths into a config: tuples of table names, keys and list positions, and the dotted form in which people write them.
+
+Refuses to know what lies at a path; it only spells it.
+"""
+
+import re
+
+from falsework.places import Lost, Path, read_key
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_MUST_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f]')
+
+
+def quoted(text: str) -> str:
+    """The text as a TOML basic string."""
+    return '"' + _MUST_ESCAPE.sub(_escape, text) + '"'
+
+
+def dotted(path: Path) -> str:
+    """The path as one would write it in TOML; list positions in brackets: `data.mix."a b".weights[2]`."""
+    spelled = ""
+    for part in path:
+        if isinstance(part, int):
+            spelled += f"[{part}]"
+        else:
+            name = part if _BARE.fullmatch(part) else quoted(part)
+            spelled += f".{name}" if spelled else name
+    return spelled
+
+
+def parse_dotted(text: str) -> Path | None:
+    """The path that a dotted key spells, quoted parts as in TOML; None when it is no dotted key."""
+    try:
+        parts, end = read_key(text, 0)
+    except Lost:
+        return None
+    return tuple(name for name, _ in parts) if end == len(text) else None
+
+
+def _escape(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in '"\\':
+        return "\\" + character
+    return f"\\u{ord(character):04x}"

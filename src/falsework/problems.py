@@ -1,0 +1,131 @@
+"""What is wrong with a config, said once, with the place, the line and the mend.
+
+    configs/90_broken.toml:7:1: model.hedas: unknown key
+      7 | hedas = 8
+        | ^^^^^
+      help: did you mean heads?
+
+Problems are plain data gathered by every stage; ConfigError carries them all. Nothing here decides what is a problem.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time
+from typing import NamedTuple
+
+from falsework.layer import Layer, Spot
+from falsework.paths import dotted, quoted
+from falsework.places import Path
+
+MAX_SHOWN = 50
+_MAX_WIDTH = 110  # columns of a source line that are shown
+_MAX_STRING = 40  # characters of a string value that are quoted in a message
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+class Problem(NamedTuple):
+    """One mistake. `spot` is where the user made it; `where` says it in words when no file holds it."""
+
+    what: str
+    path: Path = ()
+    spot: Spot | None = None
+    help: str = ""
+    where: str = ""
+
+
+class ConfigError(Exception):
+    """Every problem of a config at once. `str(error)` is the whole report."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """Take the problems in the order in which they are to be shown."""
+        super().__init__()
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        """The report: each problem with its source line, and a last line that counts them."""
+        shown = [render(problem) for problem in self.problems[:MAX_SHOWN]]
+        hidden = len(self.problems) - len(shown)
+        if hidden:
+            shown.append(f"and {hidden} more")
+        return "\n".join([*shown, _count(self.problems)])
+
+
+def in_order(problems: Iterable[Problem], layers: Sequence[Layer]) -> list[Problem]:
+    """Sort by file in order of application, then by line; a problem of a layer applied twice is kept once."""
+    rank = {id(layer): number for number, layer in reversed(list(enumerate(layers)))}
+    placed = {}
+    for problem in problems:
+        spot = problem.spot
+        file = rank.get(id(spot.layer), len(rank)) if spot else len(rank) + 1
+        line, col, _ = spot.place() if spot else (0, 0, 0)
+        placed.setdefault((file, line, col, dotted(problem.path), problem.what), problem)
+    return [placed[key] for key in sorted(placed)]
+
+
+def render(problem: Problem) -> str:
+    """One problem as text: `file:line:col: path: what`, the source line with a caret, the help."""
+    what = f"{dotted(problem.path)}: {problem.what}" if problem.path else problem.what
+    if problem.spot is None:
+        lines = [f"{problem.where}: {what}" if problem.where else what]
+    else:
+        place = problem.spot.place()
+        lines = [f"{problem.spot.layer.name}:{place.line}:{place.col}: {what}"]
+        source = problem.spot.layer.text.split("\n")[place.line - 1]
+        number = str(place.line)
+        shown, before, width = _cut(source, place.col - 1, place.end - 1)
+        lines.append(f"  {number} | {shown}")
+        lines.append(f"  {' ' * len(number)} | {' ' * before}{'^' * width}")
+    lines.extend(f"  help: {line}" for line in problem.help.splitlines())
+    return visible("\n".join(lines), keep="\n")
+
+
+def visible(text: str, keep: str = "") -> str:
+    """The text with control and direction characters as escapes, so that a file cannot write on the terminal."""
+    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in keep else f"\\u{ord(match[0]):04x}", text)
+
+
+def describe(value: object) -> str:
+    """A value in words: `the string "0.1"`, `the number 3`, `a list`."""
+    if isinstance(value, str):
+        return f"the string {quoted(value if len(value) <= _MAX_STRING else value[: _MAX_STRING - 1] + '…')}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f"the number {value}" if isinstance(value, float) or abs(value) < 10**40 else "a number of over 40 digits"
+    if isinstance(value, datetime | date | time):
+        return f"the date or time {value}"
+    return "a table" if isinstance(value, dict) else "a list"
+
+
+def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The one of `names` that the user most likely meant, if any is near."""
+    from difflib import get_close_matches  # only a mistake needs it
+
+    matches = get_close_matches(name[:100], list(names), n=1, cutoff=cutoff)
+    return matches[0] if matches else None
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """A help line: the nearest name, or all of them when none is near and they are few."""
+    names = list(names)
+    near = nearest(name, names)
+    if near is not None:
+        return f"did you mean {near}?"
+    return f"one of: {', '.join(names)}" if len(names) <= 16 else ""
+
+
+def _cut(source: str, start: int, end: int) -> tuple[str, int, int]:
+    """The part of a long line around the caret, escaped; how many columns stand before the caret, and its width."""
+    first = max(0, min(start - _MAX_WIDTH // 3, len(source) - _MAX_WIDTH))
+    last = first + _MAX_WIDTH
+    before = ("… " if first else "") + visible(source[first:start])
+    marked = visible(source[start : min(end, last)])
+    after = visible(source[max(end, start) : last]) + (" …" if last < len(source) else "")
+    return before + marked + after, len(before), max(len(marked), 1)
+
+
+def _count(problems: Sequence[Problem]) -> str:
+    files = {problem.spot.layer.name for problem in problems if problem.spot}
+    num_files = len(files) or 1
+    problem_word = "problem" if len(problems) == 1 else "problems"
+    return f"{len(problems)} {problem_word} in {num_files} {'file' if num_files == 1 else 'files'}; nothing was run"

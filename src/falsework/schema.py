@@ -1,0 +1,142 @@
+"""What a config may hold: one walk over attrs classes and kinds, without making an instance of any.
+
+    compile_schema(Run, {Optimizer: {"adamw": AdamW, "muon": Muon}}) -> Table
+
+A config class is a plain attrs class; nothing of ours is on it. What the language cannot express is refused here with
+a TypeError, once: that is the schema author's mistake, not the user's.
+"""
+
+import types
+from collections.abc import Mapping
+from functools import lru_cache, reduce
+from operator import or_
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import attrs
+
+RESERVED = ("extends", "schema", "why", "kind")
+
+
+class Leaf(NamedTuple):
+    """A scalar or a list; the type says which."""
+
+    type: Any
+
+
+class Named(NamedTuple):
+    """Tables (or leaves) that users name, `[eval.NAME]`."""
+
+    item: "Shape"
+
+
+class Component(NamedTuple):
+    """A table whose `kind` says which of these it is."""
+
+    kinds: "dict[str, Table]"
+
+
+class Table(NamedTuple):
+    """One attrs class."""
+
+    type: type
+    fields: "dict[str, Field]"
+
+
+class Field(NamedTuple):
+    """One attribute of a config class."""
+
+    name: str
+    shape: "Shape"
+    is_optional: bool
+    attribute: "attrs.Attribute[Any]"
+    owner: type
+
+    @property
+    def is_required(self) -> bool:
+        """Some file has to set it."""
+        return self.attribute.default is attrs.NOTHING
+
+
+Shape = Leaf | Named | Component | Table
+Kinds = Mapping[Any, Mapping[str, type]]
+
+_SCALARS = (int, float, bool, str, Path)
+
+
+def compile_schema(root: type, kinds: Kinds) -> Table:
+    """The root class's table. Compiled once for equal arguments. Raises TypeError for what the language cannot say."""
+    return _compile(root, tuple((annotation, tuple(named.items())) for annotation, named in kinds.items()))
+
+
+@lru_cache(maxsize=16)
+def _compile(root: type, kinds: tuple[tuple[Any, tuple[tuple[str, type], ...]], ...]) -> Table:
+    return _table(root, {annotation: dict(named) for annotation, named in kinds}, ())
+
+
+def _table(owner: type, kinds: Kinds, above: tuple[type, ...]) -> Table:
+    if not attrs.has(owner):
+        raise TypeError(f"{owner!r} is in the schema but is no attrs class")
+    if owner in above:
+        raise TypeError(f"{owner.__name__} holds itself")
+    fields = {}
+    for attribute in attrs.fields(owner):
+        fields[attribute.name] = _field(attribute, owner, kinds, (*above, owner))
+    return Table(owner, fields)
+
+
+def _field(attribute: "attrs.Attribute[Any]", owner: type, kinds: Kinds, above: tuple[type, ...]) -> Field:
+    name, annotation = attribute.name, attribute.type
+    where = f"{owner.__name__}.{name}"
+    if name in RESERVED or name.startswith("_"):
+        raise TypeError(f"{where}: this name belongs to the config language")
+    if annotation is None or isinstance(annotation, str):
+        raise TypeError(f"{where}: needs a type, and not as a string")
+    if not attribute.init or attribute.alias != name:
+        raise TypeError(f"{where}: every field is set by its own name")
+    arguments = get_args(annotation)
+    is_optional = _is_union(annotation) and type(None) in arguments
+    if is_optional:
+        annotation = reduce(or_, [argument for argument in arguments if argument is not type(None)])
+        if attribute.default is not None:
+            raise TypeError(f"{where}: optional, so its default must be None: absence is None")
+    try:
+        shape = _shape(annotation, kinds, above)
+    except TypeError as error:
+        raise TypeError(f"{where}: {error}") from None
+    return Field(name, shape, is_optional, attribute, owner)
+
+
+def _shape(annotation: Any, kinds: Kinds, above: tuple[type, ...]) -> Shape:
+    if annotation in kinds:
+        named = kinds[annotation]
+        if len(set(named.values())) != len(named):
+            raise TypeError("one class under two kinds")
+        return Component({kind: _table(owner, kinds, above) for kind, owner in named.items()})
+    if isinstance(annotation, type) and attrs.has(annotation):
+        return _table(annotation, kinds, above)
+    if get_origin(annotation) in (dict, Mapping):
+        key, item = get_args(annotation)
+        if key is not str:
+            raise TypeError("the names of named tables are strings")
+        return Named(_shape(item, kinds, above))
+    _check_leaf(annotation)
+    return Leaf(annotation)
+
+
+def _check_leaf(annotation: Any) -> None:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is tuple and arguments:
+        for argument in arguments:
+            if argument is not ...:
+                _check_leaf(argument)
+    elif _is_union(annotation):
+        raise TypeError(f"the union {annotation} is not in kinds")
+    elif isinstance(annotation, type) and attrs.has(annotation):
+        raise TypeError(f"{annotation.__name__} in a list; things that come and go are named tables: Mapping[str, …]")
+    elif annotation not in _SCALARS and origin is not Literal:
+        raise TypeError(f"{annotation!r} is none of the types that a config can hold")
+
+
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, types.UnionType)

@@ -1,0 +1,121 @@
+"""Checkpoints that are either whole or not there: written beside, synced, listed in a manifest, then renamed.
+
+A directory counts as a checkpoint only when every file in its manifest has the size and the sha256 written there.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_model, save_model
+from torch import nn
+
+MANIFEST = "manifest.json"
+READ_BYTES = 1 << 20
+
+
+@dataclass(kw_only=True)
+class TrainState:
+    """All that a run is, apart from its config: order, noise and learning rate are functions of the step."""
+
+    model: nn.Module
+    optimizers: Sequence[torch.optim.Optimizer]
+    step: int = 0  # updates done
+    num_tokens: int = 0  # targets seen
+
+
+def save_checkpoint(root: Path, state: TrainState, *, keep: int, facts: dict[str, Any]) -> Path:
+    """Writes `root/step_NNNNNNNN`, then deletes all but the `keep` newest. Main process only.
+
+    Raises OSError when the disk is full; what was there before is then still whole.
+    """
+    assert keep >= 1, keep
+    final = root / f"step_{state.step:08}"
+    beside = root / f".writing_{final.name}"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    save_model(state.model, str(beside / "model.safetensors"))
+    torch.save([optimizer.state_dict() for optimizer in state.optimizers], beside / "optimizers.pt")
+    written = sorted(path.name for path in beside.iterdir())
+    manifest = {
+        "step": state.step,
+        "num_tokens": state.num_tokens,
+        **facts,
+        "files": {name: _identity(beside / name) for name in written},
+    }
+    (beside / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    for name in [*written, MANIFEST]:
+        _sync(beside / name)
+    _sync(beside)
+    if final.exists() and not find_fault(final):  # a resumed run reached this step again, with the same bits
+        shutil.rmtree(beside)
+        return final
+    shutil.rmtree(final, ignore_errors=True)
+    beside.rename(final)
+    _sync(root)
+    for old in list(_directories(root))[keep:]:
+        shutil.rmtree(old)
+    return final
+
+
+def newest_checkpoint(root: Path) -> tuple[Path | None, list[str]]:
+    """The newest checkpoint that is whole (None for none), and what is wrong with each newer one."""
+    faults = []
+    for directory in _directories(root):
+        fault = find_fault(directory)
+        if not fault:
+            return directory, faults
+        faults.append(f"{directory}: {fault}")
+    return None, faults
+
+
+def load_checkpoint(directory: Path, state: TrainState) -> None:
+    """Fills the state from a checkpoint that `newest_checkpoint` or `find_fault` has verified. All ranks."""
+    manifest = json.loads((directory / MANIFEST).read_text())
+    load_model(state.model, str(directory / "model.safetensors"))
+    saved = torch.load(directory / "optimizers.pt", weights_only=True, map_location="cpu")
+    assert len(saved) == len(state.optimizers), (len(saved), len(state.optimizers))
+    for optimizer, values in zip(state.optimizers, saved, strict=True):
+        optimizer.load_state_dict(values)
+    state.step, state.num_tokens = manifest["step"], manifest["num_tokens"]
+
+
+def find_fault(directory: Path) -> str:
+    """What keeps a directory from being a whole checkpoint, or ""."""
+    try:
+        files = json.loads((directory / MANIFEST).read_text())["files"]
+    except (OSError, ValueError, KeyError) as error:
+        return f"{MANIFEST} cannot be read ({error})"
+    for name, identity in files.items():
+        if not (directory / name).is_file():
+            return f"{name} is missing"
+        if _identity(directory / name) != identity:
+            return f"{name} is not what was written"
+    return ""
+
+
+def _directories(root: Path) -> Iterator[Path]:
+    """Newest first."""
+    return iter(sorted(root.glob("step_*"), reverse=True))
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(READ_BYTES):
+            digest.update(chunk)
+    return {"num_bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,111 @@
+"""What a run keeps so that it can be understood in two years: config, authored layers, code, environment, launch line.
+
+Standard library only, and only files under the run directory: no tracker is asked, nothing leaves the machine.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SOURCE_FOLDERS = ("src", "bindings")
+SOURCE_FILES = ("train.py", "pyproject.toml", "constraints.txt")
+MAX_SOURCE_BYTES = 1_000_000  # of one file; larger ones are data, not code
+MAX_PATCH_BYTES = 5_000_000
+GIT_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What was asked for, as plain data: the harness stores it and never looks inside."""
+
+    name: str  # "22_lr_001_23", or "22_lr_001_23+cpu_debug" with a profile on top
+    why: str
+    config: Mapping[str, Any]  # {"optimizer.lr": 0.01}: dotted keys, plain values
+    origins: Mapping[str, str] = field(default_factory=dict)  # {"optimizer.lr": "configs/22_lr_001_23.toml:8:6"}
+    files: Mapping[str, bytes] = field(default_factory=dict)  # further files of the record: {"config.toml": ...}
+    fingerprint: str = ""
+
+
+def write_record(directory: Path, experiment: Experiment, facts: Mapping[str, Any]) -> None:
+    """Fills a fresh run directory: run.json, config.json, the experiment's files, code/ and environment.json."""
+    for name, content in experiment.files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    config = {key: {"value": value, "origin": experiment.origins.get(key)} for key, value in experiment.config.items()}
+    _write_json(directory / "config.json", config)
+    _write_json(directory / "environment.json", environment())
+    snapshot_code(directory / "code")
+    run = {
+        "id": directory.name,
+        "experiment": experiment.name,
+        "why": experiment.why,
+        "fingerprint": experiment.fingerprint,
+        "command": sys.orig_argv,
+        "working_directory": str(Path.cwd()),
+        **facts,
+    }
+    _write_json(directory / "run.json", run)
+
+
+def environment() -> dict[str, Any]:
+    """Python, packages and hardware. No environment variable is stored: they hold secrets."""
+    packages = {dist.name: dist.version for dist in importlib.metadata.distributions() if dist.name}
+    return {
+        "python": sys.version,
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "host": socket.gethostname(),
+        "num_cores": os.cpu_count(),
+        "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
+    }
+
+
+def snapshot_code(directory: Path) -> None:
+    """Copies the project's source, and where git is there also the commit and the uncommitted changes."""
+    root = Path(sys.argv[0]).resolve().parent
+    for folder in SOURCE_FOLDERS:
+        for path in sorted((root / folder).rglob("*.py")):
+            _copy(path, root, directory / "source")
+    for name in SOURCE_FILES:
+        if (root / name).is_file():
+            _copy(root / name, root, directory / "source")
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit:
+        patch = _git(root, "diff", "HEAD")
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "commit.txt").write_text(commit)
+        (directory / "uncommitted.patch").write_text(
+            patch if len(patch) <= MAX_PATCH_BYTES else f"left out: {len(patch)} bytes, the bound is {MAX_PATCH_BYTES}\n"
+        )
+
+
+def _copy(path: Path, root: Path, target: Path) -> None:
+    if path.stat().st_size <= MAX_SOURCE_BYTES:
+        to = target / path.relative_to(root)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, to)
+
+
+def _git(root: Path, *words: str) -> str:
+    """What git prints, or "" where there is no git or no repository."""
+    try:
+        done = subprocess.run(
+            ["git", *words], cwd=root, capture_output=True, text=True, errors="replace", timeout=GIT_TIMEOUT_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")

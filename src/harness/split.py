@@ -1,0 +1,49 @@
+"""How a global batch splits over processes and micro-batches. Pure arithmetic, so it can be checked before torch loads."""
+
+from dataclasses import dataclass
+
+from harness.launch import Refused
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """The share of one process: `num_micro_batches` forward passes of `micro_batch_size` examples a step."""
+
+    batch_size: int
+    num_processes: int
+    micro_batch_size: int
+    num_micro_batches: int
+
+    def slots(self, rank: int) -> range:
+        """The global micro-batch slots of a rank; slot s holds examples [s * micro_batch_size, (s + 1) * ...)."""
+        return range(rank * self.num_micro_batches, (rank + 1) * self.num_micro_batches)
+
+
+def split_batch(*, batch_size: int, num_processes: int, micro_batch_size: int | None = None) -> Split:
+    """Splits the batch evenly; None takes each process's share in one forward pass.
+
+    Raises Refused naming numbers that would divide.
+    """
+    assert batch_size > 0, batch_size
+    assert num_processes > 0, num_processes
+    micro = micro_batch_size or max(1, batch_size // num_processes)
+    unit = micro * num_processes
+    if batch_size % unit == 0:
+        micros = batch_size // unit
+        return Split(
+            batch_size=batch_size, num_processes=num_processes, micro_batch_size=micro, num_micro_batches=micros
+        )
+    share = f"{_count(num_processes, 'process')} with micro-batches of {micro}"
+    raise Refused(f"train.batch_size = {batch_size} does not split over {share}\n  help: {_mend(batch_size, micro, unit)}")
+
+
+def _mend(batch_size: int, micro: int, unit: int) -> str:
+    below = batch_size // unit * unit
+    sizes = " or ".join(str(size) for size in (below, below + unit) if size > 0)
+    fits = [str(n) for n in range(1, batch_size // micro + 1) if batch_size % (micro * n) == 0]
+    counts = f"; or this batch_size with {', '.join(fits)} processes" if fits else ""
+    return f"batch_size {sizes} would split{counts}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}es"

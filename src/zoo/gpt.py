@@ -1,0 +1,152 @@
+"""A small modern GPT over bytes: rotary positions, RMSNorm, QK norm, squared ReLU, no biases.
+
+It maps tokens to logits and does nothing else: no loss, no sampling, no loading of other people's weights.
+
+Shape letters:  B batch   T position   D width   H heads   C channels of one head   F width of the MLP   V vocabulary
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+HASH_MULTIPLIER = 1_000_003  # an odd prime; byte values are far smaller, so neighbouring n-grams land far apart
+
+
+class Gpt(nn.Module):
+    """tokens_BT (int64) -> logits_BTV (float32). Position t sees tokens 0..t.
+
+    `num_hash_buckets` > 0 adds to each byte's embedding those of the bigram and the trigram that end there, looked up
+    by hash in one table of that many rows (hash n-gram embeddings: Pagnoni et al. 2024, "Byte Latent Transformer").
+    Weights come from torch's global generator. ValueError for shapes that cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_layers: int,
+        width: int,
+        num_heads: int,
+        max_positions: int,
+        mlp_ratio: float = 4.0,
+        dropout: float = 0.0,
+        tied_head: bool = False,
+        num_hash_buckets: int = 0,
+        vocab_size: int = 256,
+    ) -> None:
+        super().__init__()
+        if width % num_heads:
+            raise ValueError(f"width {width} is not a multiple of num_heads {num_heads}")
+        if (width // num_heads) % 2:
+            raise ValueError(f"rotary positions need an even width per head, not {width} / {num_heads}")
+        self.max_positions = max_positions
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.ngrams = HashedNgrams(num_buckets=num_hash_buckets, width=width) if num_hash_buckets else None
+        self.blocks = nn.ModuleList(
+            Block(width=width, num_heads=num_heads, mlp_width=round(mlp_ratio * width), dropout=dropout)
+            for _ in range(num_layers)
+        )
+        self.dropout = dropout
+        self.head = nn.Linear(width, vocab_size, bias=False)
+        nn.init.normal_(self.embedding.weight, std=0.02 if tied_head else 1.0)
+        if tied_head:  # Press & Wolf 2017
+            self.head.weight = self.embedding.weight
+        else:
+            nn.init.zeros_(self.head.weight)  # the first loss is exactly log(vocab_size)
+        self.rotations: Tensor
+        self.register_buffer("rotations", rotary(max_positions, width // num_heads), persistent=False)
+
+    def forward(self, tokens_BT: Tensor) -> Tensor:
+        num_positions = tokens_BT.shape[1]
+        if num_positions > self.max_positions:
+            raise ValueError(f"{num_positions} tokens in a row, but max_positions is {self.max_positions}")
+        x_BTD = self.embedding(tokens_BT)
+        if self.ngrams is not None:
+            x_BTD = x_BTD + self.ngrams(tokens_BT)
+        x_BTD = rms_norm(F.dropout(x_BTD, self.dropout, self.training))
+        rotations = self.rotations[:num_positions]
+        for block in self.blocks:
+            x_BTD = block(x_BTD, rotations)
+        logits_BTV: Tensor = self.head(rms_norm(x_BTD)).float()
+        return logits_BTV
+
+
+class Block(nn.Module):
+    """Attention, then MLP, each added to the residual stream; both start as zero (Goyal et al. 2017; ReZero)."""
+
+    def __init__(self, *, width: int, num_heads: int, mlp_width: int, dropout: float) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.query_key_value = linear(width, 3 * width)
+        self.attention_out = linear(width, width, zero=True)
+        self.mlp_in = linear(width, mlp_width)
+        self.mlp_out = linear(mlp_width, width, zero=True)
+
+    def forward(self, x_BTD: Tensor, rotations: Tensor) -> Tensor:
+        x_BTD = x_BTD + F.dropout(self.attention(rms_norm(x_BTD), rotations), self.dropout, self.training)
+        return x_BTD + F.dropout(self.mlp(rms_norm(x_BTD)), self.dropout, self.training)
+
+    def attention(self, x_BTD: Tensor, rotations: Tensor) -> Tensor:
+        qk_BTHC, v_BTHC = (
+            self.query_key_value(x_BTD).unflatten(-1, (3 * self.num_heads, -1)).split(
+                (2 * self.num_heads, self.num_heads), dim=-2
+            )
+        )
+        # QK norm (Henry et al. 2020); queries and keys share one call each of norm and rotation
+        q_BTHC, k_BTHC = rotate(rms_norm(qk_BTHC), rotations).chunk(2, dim=-2)
+        y_BHTC = F.scaled_dot_product_attention(
+            q_BTHC.transpose(1, 2), k_BTHC.transpose(1, 2), v_BTHC.transpose(1, 2), is_causal=True
+        )
+        y_BTD: Tensor = self.attention_out(y_BHTC.transpose(1, 2).flatten(2))
+        return y_BTD
+
+    def mlp(self, x_BTD: Tensor) -> Tensor:
+        y_BTD: Tensor = self.mlp_out(F.relu(self.mlp_in(x_BTD)).square())  # squared ReLU (So et al. 2021, "Primer")
+        return y_BTD
+
+
+class HashedNgrams(nn.Module):
+    """Embeddings of the bigram and trigram that end at each byte, from one table addressed by hash."""
+
+    def __init__(self, *, num_buckets: int, width: int) -> None:
+        super().__init__()
+        self.num_buckets = num_buckets
+        self.table = nn.Embedding(num_buckets, width)
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, tokens_BT: Tensor) -> Tensor:
+        hash_BT = tokens_BT
+        x_BTD = torch.zeros((), device=tokens_BT.device)
+        for order in (2, 3):
+            earlier_BT = F.pad(tokens_BT, (order - 1, 0))[:, : tokens_BT.shape[1]]  # zeros before the first byte
+            hash_BT = hash_BT * HASH_MULTIPLIER + earlier_BT + order
+            x_BTD = x_BTD + self.table(hash_BT % self.num_buckets)
+        return x_BTD
+
+
+def linear(num_in: int, num_out: int, *, zero: bool = False) -> nn.Linear:
+    """A projection without bias; its outputs start with variance 1 for unit inputs, or as zero."""
+    layer = nn.Linear(num_in, num_out, bias=False)
+    nn.init.normal_(layer.weight, std=0.0 if zero else num_in**-0.5)
+    return layer
+
+
+def rms_norm(x_BTD: Tensor) -> Tensor:
+    """Divide by the root mean square of the last dimension (Zhang & Sennrich 2019), without a learnt gain."""
+    return F.rms_norm(x_BTD, (x_BTD.shape[-1],))
+
+
+def rotary(num_positions: int, num_channels: int) -> Tensor:
+    """Unit complex numbers (num_positions, 1, num_channels / 2): position times frequency as angle.
+
+    Su et al. 2021, "RoFormer", equation 34.
+    """
+    frequencies = 10_000.0 ** (-torch.arange(0, num_channels, 2) / num_channels)
+    angles = torch.outer(torch.arange(num_positions), frequencies)
+    return torch.polar(torch.ones_like(angles), angles).unsqueeze(1)
+
+
+def rotate(x_BTHC: Tensor, rotations: Tensor) -> Tensor:
+    """Turn each pair of neighbouring channels by its position's angle; a complex product is one pass over memory."""
+    pairs = torch.view_as_complex(x_BTHC.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * rotations).flatten(-2).type_as(x_BTHC)

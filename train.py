@@ -1,0 +1,65 @@
+"""Trains one experiment: accelerate launch train.py FILE [LAYER ...]   or   accelerate launch train.py RUN_DIR
+
+FILE is an experiment (configs/22_lr_001_23.toml); each LAYER is a TOML file on top of it, applied left to right
+(configs/profiles/cpu_debug.toml). RUN_DIR goes on with a run that was stopped or killed. Arguments are files: to change
+a value, write a file.
+
+examples:
+  accelerate launch train.py configs/22_lr_001_23.toml
+  accelerate launch train.py configs/22_lr_001_23.toml configs/profiles/cpu_debug.toml
+  accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0 train.py configs/22_lr_001_23.toml
+"""
+
+from pathlib import Path
+
+from bindings import KINDS, ROOT, SCHEMA_VERSION
+from bindings.assemble import check_launch, train
+from falsework import Config, ConfigError, load
+from harness.launch import Refused, exit_with, say_mistake
+from harness.record import Experiment
+from harness.run_directory import is_run_directory
+
+
+def main(arguments: list[str]) -> int:
+    """Loads the config, checks the launch, trains. Returns the exit code: 2 for a mistake that the printed text mends."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if arguments else 2
+    try:
+        run_path = _run_to_go_on_with(arguments)
+        config = load(arguments, root=ROOT, kinds=KINDS, schema_version=SCHEMA_VERSION)
+        check_launch(config.value)
+        train(config.value, experiment_of(config), run_path=run_path)
+    except (ConfigError, Refused) as mistake:
+        say_mistake(mistake)
+        return 2
+    return 0
+
+
+def experiment_of(config: Config) -> Experiment:
+    """The config as the plain data that the record keeps."""
+    layers = {f"layers/{number:02}_{Path(file.name).name}": file.content for number, file in enumerate(config.files)}
+    return Experiment(
+        name=config.name,
+        why=config.why,
+        config=config.flat(),
+        origins=config.origins(),
+        files={"config.toml": config.toml().encode(), **layers},
+        fingerprint=config.fingerprint,
+    )
+
+
+def _run_to_go_on_with(arguments: list[str]) -> Path | None:
+    first = Path(arguments[0])
+    if not is_run_directory(first):
+        return None
+    if len(arguments) > 1:
+        raise Refused(
+            f"{first} is a run, and a run goes on with its own config\n"
+            f"  help: for a new run of it with layers on top: train.py {first}/config.toml {' '.join(arguments[1:])}"
+        )
+    return first
+
+
+if __name__ == "__main__":
+    exit_with(main)
