@@ -7,7 +7,7 @@ a value, write a file.
 examples:
   accelerate launch train.py configs/22_lr_001_23.toml
   accelerate launch train.py configs/22_lr_001_23.toml configs/profiles/cpu_debug.toml
-  accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0 train.py configs/22_lr_001_23.toml
+  accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0 train.py FILE
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from harness.run_directory import is_run_directory
 
 
 def main(arguments: list[str]) -> int:
-    """Loads the config, checks the launch, trains. Returns the exit code: 2 for a mistake that the printed text mends."""
+    """Loads the config, checks the launch, trains. Returns the exit code, 2 for a mistake that was printed."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 2
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 def experiment_of(config: Config) -> Experiment:
     """The config as the plain data that the record keeps."""
-    layers = {f"layers/{number:02}_{Path(file.name).name}": file.content for number, file in enumerate(config.files)}
+    layers = {f"layers/{number:02}_{Path(file.name).name}": file.data for number, file in enumerate(config.files)}
     return Experiment(
         name=config.name,
         why=config.why,

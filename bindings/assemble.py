@@ -1,4 +1,4 @@
-"""Turns a Run into the plain parts that the harness trains. It reads from top to bottom; every step can be taken by hand."""
+"""Turns a Run into the plain parts that the harness trains; every step can be taken by hand."""
 
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,7 @@ def train(run: Run, experiment: "Experiment", *, run_path: Path | None = None) -
 def build_job(run: Run, ranks: "Ranks") -> "Job":
     """Data, model, optimizers, schedule and evals of one run, on this rank's device."""
     import torch
+
     from harness.job import Job
     from harness.launch import Refused
     from harness.streams import stream_seed

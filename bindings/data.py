@@ -42,9 +42,7 @@ class TextFiles:
         """Reads the files. Raises ValueError when a pattern matches nothing."""
         from zoo.text_files import text_files
 
-        return text_files(
-            paths=self.paths, held_out_fraction=self.held_out_fraction, held_out_by=self.held_out_by
-        )
+        return text_files(paths=self.paths, held_out_fraction=self.held_out_fraction, held_out_by=self.held_out_by)
 
 
 KINDS: dict[str, type] = {"python_source": PythonSource, "text_files": TextFiles}

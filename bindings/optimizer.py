@@ -44,9 +44,7 @@ class Sgd:
         """One optimizer over all parameters."""
         from zoo.optimizers import sgd
 
-        return sgd(
-            model, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, weight_decay=self.weight_decay
-        )
+        return sgd(model, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, weight_decay=self.weight_decay)
 
 
 @frozen(kw_only=True)

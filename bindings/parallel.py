@@ -13,7 +13,8 @@ class Single:
 
         if num_processes != 1:
             raise Refused(
-                f'{num_processes} processes were launched, and parallel.kind = "single"\n  help: write parallel.kind = "ddp"'
+                f'{num_processes} processes were launched, and parallel.kind = "single"\n'
+                '  help: write parallel.kind = "ddp"'
             )
 
 

@@ -1,4 +1,4 @@
-"""[precision]: the number format of the forward and backward pass. Weights and optimizer state are fp32 in every kind."""
+"""[precision]: the number format of the passes. Weights and optimizer state are fp32 in every kind."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext

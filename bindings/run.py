@@ -77,5 +77,6 @@ class Run:
     def _long_enough(self, _attribute: "Attribute[Model]", value: Model) -> None:
         if isinstance(value, Gpt) and value.max_positions < self.data.seq_len:
             raise Misfit(
-                f"must be at least data.seq_len = {self.data.seq_len}, got {value.max_positions}", path=("max_positions",)
+                f"must be at least data.seq_len = {self.data.seq_len}, got {value.max_positions}",
+                path=("max_positions",),
             )

@@ -1,6 +1,6 @@
 """[schedule]: the factor on every learning rate as a pure function of the step, so that nothing of it is ever saved.
 
-`total_steps` is the horizon of the curve; `train.num_steps` is where training stops. Most configs tie the one to the other.
+`total_steps` is the horizon of the curve, `train.num_steps` where training stops; most configs tie one to the other.
 """
 
 from collections.abc import Callable
@@ -44,9 +44,7 @@ class Cosine:
         """The factor at each step."""
         from zoo.schedules import cosine
 
-        return cosine(
-            total_steps=self.total_steps, warmup_steps=self.warmup_steps, final_fraction=self.final_fraction
-        )
+        return cosine(total_steps=self.total_steps, warmup_steps=self.warmup_steps, final_fraction=self.final_fraction)
 
 
 @frozen(kw_only=True)
@@ -65,9 +63,7 @@ class Linear:
         """The factor at each step."""
         from zoo.schedules import linear
 
-        return linear(
-            total_steps=self.total_steps, warmup_steps=self.warmup_steps, final_fraction=self.final_fraction
-        )
+        return linear(total_steps=self.total_steps, warmup_steps=self.warmup_steps, final_fraction=self.final_fraction)
 
 
 @frozen(kw_only=True)

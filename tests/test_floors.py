@@ -40,37 +40,44 @@ def files_of(room: str) -> list[Path]:
     return sorted(file for file in path.rglob(pattern) if file.is_file() and "__pycache__" not in file.parts)
 
 
-def imported_packages(node: ast.AST, *, inside_functions: bool) -> Iterator[tuple[str, int]]:
-    """Top-level names of the imports below a node, each with its line."""
+def is_deferred(node: ast.AST) -> bool:
+    """Whether importing a module leaves this alone: the inside of functions, and imports for type checkers only."""
+    if isinstance(node, ast.If):
+        return ast.unparse(node.test) == "TYPE_CHECKING"
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+
+
+def imported_packages(node: ast.AST, *, deferred: bool) -> Iterator[tuple[str, int]]:
+    """Top-level names of the imports below a node, each with its line; `deferred` adds those that wait for a call."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             yield from ((alias.name.partition(".")[0], child.lineno) for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
             assert child.level == 0, f"line {child.lineno}: relative imports hide from grep"
             yield (child.module or "").partition(".")[0], child.lineno
-        elif inside_functions or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield from imported_packages(child, inside_functions=inside_functions)
+        elif deferred or not is_deferred(child):
+            yield from imported_packages(child, deferred=deferred)
 
 
-def strangers(room: str, allowed: set[str], *, inside_functions: bool) -> list[str]:
+def strangers(room: str, allowed: set[str], *, deferred: bool) -> list[str]:
     """Imports of a room that are not its own, not allowed and not of the standard library, as `file:line: name`."""
     known = allowed | {Path(room).stem} | sys.stdlib_module_names
     return [
         f"{file.relative_to(ROOT)}:{line}: {name}"
         for file in files_of(room)
-        for name, line in imported_packages(ast.parse(file.read_bytes()), inside_functions=inside_functions)
+        for name, line in imported_packages(ast.parse(file.read_bytes()), deferred=deferred)
         if name not in known
     ]
 
 
 @pytest.mark.parametrize("room", ALLOWED_ANYWHERE)
 def test_a_room_imports_only_what_its_floor_allows(room: str) -> None:
-    assert strangers(room, ALLOWED_ANYWHERE[room], inside_functions=True) == []
+    assert strangers(room, ALLOWED_ANYWHERE[room], deferred=True) == []
 
 
 @pytest.mark.parametrize("room", ALLOWED_ON_IMPORT)
-def test_heavy_imports_stay_inside_functions(room: str) -> None:
-    assert strangers(room, ALLOWED_ON_IMPORT[room], inside_functions=False) == []
+def test_heavy_imports_stay_deferred(room: str) -> None:
+    assert strangers(room, ALLOWED_ON_IMPORT[room], deferred=False) == []
 
 
 def test_only_ranks_imports_accelerate() -> None:
@@ -78,7 +85,7 @@ def test_only_ranks_imports_accelerate() -> None:
         file.relative_to(ROOT).as_posix()
         for room in (*ALLOWED_ANYWHERE, "tools", "train.py")
         for file in files_of(room)
-        if "accelerate" in dict(imported_packages(ast.parse(file.read_bytes()), inside_functions=True))
+        if "accelerate" in dict(imported_packages(ast.parse(file.read_bytes()), deferred=True))
     }
     assert users == {"src/harness/ranks.py"}
 

@@ -8,12 +8,14 @@ a TypeError, once: that is the schema author's mistake, not the user's.
 
 import types
 from collections.abc import Mapping
-from functools import lru_cache, reduce
+from functools import reduce
 from operator import or_
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import attrs
+
+from falsework.places import Path
 
 RESERVED = ("extends", "schema", "why", "kind")
 
@@ -61,17 +63,38 @@ class Field(NamedTuple):
 Shape = Leaf | Named | Component | Table
 Kinds = Mapping[Any, Mapping[str, type]]
 
-_SCALARS = (int, float, bool, str, Path)
+_SCALARS = (int, float, bool, str, FilePath)
 
 
 def compile_schema(root: type, kinds: Kinds) -> Table:
-    """The root class's table. Compiled once for equal arguments. Raises TypeError for what the language cannot say."""
-    return _compile(root, tuple((annotation, tuple(named.items())) for annotation, named in kinds.items()))
+    """The root class's table. Raises TypeError for what the language cannot say."""
+    return _table(root, kinds, ())
 
 
-@lru_cache(maxsize=16)
-def _compile(root: type, kinds: tuple[tuple[Any, tuple[tuple[str, type], ...]], ...]) -> Table:
-    return _table(root, {annotation: dict(named) for annotation, named in kinds}, ())
+def field_at(root: Table, tree: dict[str, Any], path: Path) -> Field | None:
+    """The field of the schema at `path`, in the kinds that the tree has."""
+    shape: Shape = root
+    node: Any = tree
+    field = None
+    for part in path:
+        if isinstance(shape, Component):
+            kind = node.get("kind") if isinstance(node, dict) else None
+            shape = shape.kinds.get(str(kind), Leaf(None))
+        if isinstance(shape, Table):
+            field = shape.fields.get(str(part))
+            shape = field.shape if field else Leaf(None)
+        else:
+            field, shape = None, shape.item if isinstance(shape, Named) else Leaf(None)
+        node = node.get(part) if isinstance(node, dict) else None
+    return field
+
+
+def value_at(tree: dict[str, Any], path: Path) -> Any:
+    """The value at `path` of a tree of plain data; None when there is none."""
+    node: Any = tree
+    for part in path:
+        node = node.get(part) if isinstance(node, dict) else None
+    return node
 
 
 def _table(owner: type, kinds: Kinds, above: tuple[type, ...]) -> Table:

@@ -66,7 +66,7 @@ def save_checkpoint(root: Path, state: TrainState, *, keep: int, facts: dict[str
 
 def newest_checkpoint(root: Path) -> tuple[Path | None, list[str]]:
     """The newest checkpoint that is whole (None for none), and what is wrong with each newer one."""
-    faults = []
+    faults: list[str] = []
     for directory in _directories(root):
         fault = find_fault(directory)
         if not fault:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from harness.job import Eval, Job, Row
 from harness.ranks import Ranks
-from harness.rows import RowWriter
+from harness.rows import RowWriter, finite
 from harness.run_directory import RunDirectory
 
 
@@ -53,4 +52,4 @@ def _keep(directory: Path, rows: list[Row], metrics: Mapping[str, float], second
         writer.write(row)
     writer.close()
     result = {"metrics": dict(metrics), "num_rows": len(rows), "seconds": round(seconds, 3)}
-    (directory / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+    (directory / "result.json").write_text(json.dumps(finite(result), indent=1, allow_nan=False) + "\n")

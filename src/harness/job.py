@@ -1,4 +1,4 @@
-"""What a training run is made of, as plain parts. Whoever builds a Job decides what is trained; the harness only runs it."""
+"""What a training run is made of, as plain parts: whoever builds a Job decides what is trained."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager

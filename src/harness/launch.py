@@ -41,8 +41,9 @@ def exit_with(main: Callable[[list[str]], int]) -> None:
     """
     try:
         code = main(sys.argv[1:])
-    except BaseException:  # printed as the interpreter would, and with the rank, before the launcher adds its own noise
-        print(f"on rank {os.environ.get('RANK', '0')} of {launched_processes()}:", file=sys.stderr)
+    except BaseException:  # noqa: BLE001 - printed as the interpreter would, and with the rank, before the launcher adds its own noise
+        if launched_processes() > 1:
+            print(f"rank {os.environ.get('RANK')} of {launched_processes()} failed:", file=sys.stderr)
         traceback.print_exc()
         code = 1
     sys.stdout.flush()
@@ -57,7 +58,7 @@ def say_mistake(mistake: Exception) -> None:
     print(mistake, file=sys.stderr)
     if _under_accelerate():
         print(
-            "(What follows is accelerate's own report that train.py ended; with `accelerate launch --quiet` one process has none.)",
+            "(What follows is accelerate's own report that train.py ended; `accelerate launch --quiet` leaves it out.)",
             file=sys.stderr,
         )
 

@@ -1,4 +1,4 @@
-"""The training loop. It reads from top to bottom: fetch, compute, check, update, record; then what is due: eval, save, stop."""
+"""The training loop, from top to bottom: fetch, compute, check, update, record; then what is due: eval, save, stop."""
 
 import math
 import time
@@ -30,7 +30,7 @@ class Ended:
 
 
 def train(job: Job, ranks: Ranks, run: RunDirectory | None, console: Console, stop: StopFlag) -> Ended:
-    """Trains from the run's newest checkpoint, or from the start, to the end. All ranks; `run` is None off the main one.
+    """Trains from the run's newest checkpoint, or the start, to the end. All ranks; `run` is None off the main one.
 
     Raises FloatingPointError when a gradient is not finite, before it touches the weights.
     """

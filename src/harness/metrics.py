@@ -45,6 +45,10 @@ class StepMetrics:
                 run.record_step(step, {"train/loss": loss, **named})
         seconds = math.fsum(values["step_seconds"] for values in self._steps)
         tokens = math.fsum(values["tokens"] for values in self._steps)
-        means = {"loss": math.fsum(losses) / len(losses), "tokens_per_second": tokens / seconds, "lr": self._steps[-1]["lr"]}
+        means = {
+            "loss": math.fsum(losses) / len(losses),
+            "tokens_per_second": tokens / seconds,
+            "lr": self._steps[-1]["lr"],
+        }
         self._steps, self._loss_shares = [], []
         return means

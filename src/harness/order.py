@@ -1,4 +1,4 @@
-"""Which example sits in which slot of which step: a pure function of (seed, step), the same for any number of processes.
+"""Which example sits in which slot of which step: a pure function of (seed, step) for any number of processes.
 
 A keyed Feistel network permutes the examples of each epoch without storing the permutation, so any step of any epoch
 is found at once and nothing about the order is ever saved.
@@ -31,7 +31,9 @@ class Order:
         number, offset = divmod(step, self._steps_per_block)
         if number != self._block_number:
             num_slots = self._steps_per_block * self.batch_size
-            self._block = example_at(np.arange(number * num_slots, (number + 1) * num_slots), self.num_examples, self.seed)
+            self._block = example_at(
+                np.arange(number * num_slots, (number + 1) * num_slots), self.num_examples, self.seed
+            )
             self._block_number = number
         indices, epochs = self._block
         here = slice(offset * self.batch_size, (offset + 1) * self.batch_size)
@@ -49,9 +51,9 @@ def example_at(slots: Int64, num_examples: int, seed: int) -> tuple[Int64, Int64
 
 
 def permute(positions: Int64, size: int, key: str) -> Int64:
-    """Sends each of [0, size) to another, one to one: a balanced Feistel network (Luby and Rackoff 1988), cycle-walking.
+    """Sends [0, size) to itself, one to one: a balanced Feistel network (Luby and Rackoff 1988), cycle-walking.
 
-    The network permutes [0, 4 ** k) with 4 ** k >= size; a value outside the range is sent through again until it is in.
+    The network permutes [0, 4 ** k) with 4 ** k >= size; a value outside the range goes through again until it is in.
     """
     half_bits = np.uint64(max(1, ((size - 1).bit_length() + 1) // 2))
     mask = np.uint64((1 << int(half_bits)) - 1)

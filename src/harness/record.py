@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.rows import finite
+
 SOURCE_FOLDERS = ("src", "bindings")
 SOURCE_FILES = ("train.py", "pyproject.toml", "constraints.txt")
 MAX_SOURCE_BYTES = 1_000_000  # of one file; larger ones are data, not code
@@ -85,7 +87,9 @@ def snapshot_code(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "commit.txt").write_text(commit)
         (directory / "uncommitted.patch").write_text(
-            patch if len(patch) <= MAX_PATCH_BYTES else f"left out: {len(patch)} bytes, the bound is {MAX_PATCH_BYTES}\n"
+            patch
+            if len(patch) <= MAX_PATCH_BYTES
+            else f"left out: {len(patch)} bytes, the bound is {MAX_PATCH_BYTES}\n"
         )
 
 
@@ -100,7 +104,13 @@ def _git(root: Path, *words: str) -> str:
     """What git prints, or "" where there is no git or no repository."""
     try:
         done = subprocess.run(
-            ["git", *words], cwd=root, capture_output=True, text=True, errors="replace", timeout=GIT_TIMEOUT_SECONDS
+            ["git", *words],
+            cwd=root,
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=GIT_TIMEOUT_SECONDS,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -108,4 +118,4 @@ def _git(root: Path, *words: str) -> str:
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    path.write_text(json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -52,11 +52,16 @@ def end(job: Job, run: "RunDirectory", ended: "Ended") -> str:
     lines = [f"finished {ended.step:,} steps", *_numbers(ended.metrics)]
     for name in job.evals:
         lines += _samples(run, name, ended.step)
-    return "\n".join([*lines, f"next: tools/diff_configs {run.path} OTHER_RUN_OR_CONFIG; every row is in {run.path}/evals"])
+    return "\n".join(
+        [*lines, f"next: tools/diff_configs {run.path} OTHER_RUN_OR_CONFIG; every row is in {run.path}/evals"]
+    )
 
 
 def _numbers(metrics: Mapping[str, float]) -> list[str]:
-    rows = [(key, f"{value:,.0f}" if value == int(value) and value > 1 else f"{value:.4f}") for key, value in metrics.items()]
+    rows = [
+        (key, f"{value:,.0f}" if value == int(value) and value > 1 else f"{value:.4f}")
+        for key, value in metrics.items()
+    ]
     return [table(rows)] if rows else []
 
 

@@ -35,9 +35,19 @@ class RowWriter:
 
 
 def encode(row: Mapping[str, Any]) -> bytes:
-    """One JSON line with the non-finite numbers of its top level written as strings."""
-    plain = {key: _finite(value) for key, value in row.items()}
-    return json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    """One JSON line."""
+    return json.dumps(finite(row), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+
+
+def finite(value: Any) -> Any:
+    """Plain data as it is, but for NaN and infinities at any depth: those become their words."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Mapping):
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return value
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -53,9 +63,3 @@ def _complete(lines: Iterable[bytes]) -> Iterable[dict[str, Any]]:
             continue
         if isinstance(row, dict):
             yield row
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return value

@@ -1,4 +1,4 @@
-"""How a global batch splits over processes and micro-batches. Pure arithmetic, so it can be checked before torch loads."""
+"""How a global batch splits over processes and micro-batches: arithmetic that is checked before torch loads."""
 
 from dataclasses import dataclass
 
@@ -26,22 +26,25 @@ def split_batch(*, batch_size: int, num_processes: int, micro_batch_size: int | 
     """
     assert batch_size > 0, batch_size
     assert num_processes > 0, num_processes
-    micro = micro_batch_size or max(1, batch_size // num_processes)
-    unit = micro * num_processes
+    unit = (micro_batch_size or 1) * num_processes
     if batch_size % unit == 0:
-        micros = batch_size // unit
+        micro = micro_batch_size or batch_size // num_processes
+        micros = batch_size // (micro * num_processes)
         return Split(
             batch_size=batch_size, num_processes=num_processes, micro_batch_size=micro, num_micro_batches=micros
         )
-    share = f"{_count(num_processes, 'process')} with micro-batches of {micro}"
-    raise Refused(f"train.batch_size = {batch_size} does not split over {share}\n  help: {_mend(batch_size, micro, unit)}")
+    share = _count(num_processes, "process") + (f" with micro-batches of {micro_batch_size}" if micro_batch_size else "")
+    raise Refused(
+        f"train.batch_size = {batch_size} does not split over {share}\n"
+        f"  help: {_mend(batch_size, micro_batch_size or 1, unit)}"
+    )
 
 
 def _mend(batch_size: int, micro: int, unit: int) -> str:
     below = batch_size // unit * unit
     sizes = " or ".join(str(size) for size in (below, below + unit) if size > 0)
     fits = [str(n) for n in range(1, batch_size // micro + 1) if batch_size % (micro * n) == 0]
-    counts = f"; or this batch_size with {', '.join(fits)} processes" if fits else ""
+    counts = f"; or this batch_size with --num_processes {', '.join(fits)}" if fits else ""
     return f"batch_size {sizes} would split{counts}"
 
 

@@ -68,7 +68,7 @@ def clip(parameters: list[nn.Parameter], *, clip_norm: float) -> Tensor:
 
 
 def update(job: Job, peaks: list[list[float]], step: int) -> float:
-    """Sets each group's learning rate for this step, steps every optimizer, clears the gradients; returns the factor."""
+    """Sets the learning rates of this step, steps every optimizer, clears the gradients; returns the factor."""
     factor = job.lr_factor(step)
     for optimizer, rates in zip(job.optimizers, peaks, strict=True):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):

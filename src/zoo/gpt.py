@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from zoo.functions import rms_norm, squared_relu
+
 HASH_MULTIPLIER = 1_000_003  # an odd prime; byte values are far smaller, so neighbouring n-grams land far apart
 
 
@@ -101,7 +103,7 @@ class Block(nn.Module):
         return y_BTD
 
     def mlp(self, x_BTD: Tensor) -> Tensor:
-        y_BTD: Tensor = self.mlp_out(F.relu(self.mlp_in(x_BTD)).square())  # squared ReLU (So et al. 2021, "Primer")
+        y_BTD: Tensor = self.mlp_out(squared_relu(self.mlp_in(x_BTD)))
         return y_BTD
 
 
@@ -129,11 +131,6 @@ def linear(num_in: int, num_out: int, *, zero: bool = False) -> nn.Linear:
     layer = nn.Linear(num_in, num_out, bias=False)
     nn.init.normal_(layer.weight, std=0.0 if zero else num_in**-0.5)
     return layer
-
-
-def rms_norm(x_BTD: Tensor) -> Tensor:
-    """Divide by the root mean square of the last dimension (Zhang & Sennrich 2019), without a learnt gain."""
-    return F.rms_norm(x_BTD, (x_BTD.shape[-1],))
 
 
 def rotary(num_positions: int, num_channels: int) -> Tensor:

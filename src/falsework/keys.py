@@ -1,0 +1,159 @@
+"""Checks one layer's own keys against the schema, before any other layer can shadow them.
+
+    check_keys(layer, below, root) -> problems
+
+`below` is the tree of all earlier layers: with the layer's own `kind` lines it tells which kind is in force. While no
+kind is known, a key is right if any kind has it. Values are not judged here, except the words of the language itself.
+"""
+
+from typing import Any, NamedTuple
+
+from falsework.hints import fields_of, help_for_key
+from falsework.layer import Layer, Spot, Tree
+from falsework.paths import parse_dotted
+from falsework.places import Path
+from falsework.problems import Problem, describe, did_you_mean
+from falsework.schema import Component, Leaf, Named, Shape, Table
+
+_WORDS = ("_append", "_prepend", "_ref", "_unset", "_when", "_every")
+
+
+class _Checking(NamedTuple):
+    layer: Layer
+    root: Table
+    problems: list[Problem]
+
+    def refuse(self, path: Path, what: str, mend: str = "", part: Any = "key") -> None:
+        self.problems.append(Problem(what, path, Spot(self.layer, path, part), mend))
+
+
+def check_keys(layer: Layer, below: Tree, root: Table) -> list[Problem]:
+    """Unknown keys, unknown kinds, and words of the language used wrongly, in this layer alone."""
+    checking = _Checking(layer, root, [])
+    _check_table(checking, layer.values, below, root, ())
+    return checking.problems
+
+
+def _check_table(checking: _Checking, values: Tree, below: Any, shape: Shape, path: Path) -> None:
+    """A table's keys. `shape` is no Leaf."""
+    below = below if type(below) is dict else {}
+    if isinstance(shape, Component):
+        _check_component(checking, values, below, shape, path)
+    elif isinstance(shape, Table):
+        fields = shape.fields
+        for key, value in values.items():
+            field = fields.get(key)
+            if field is None:
+                _check_odd(checking, key, values, shape, path)
+            elif type(value) is dict:
+                _check_nested(checking, value, below.get(key), field.shape, (*path, key))
+    elif isinstance(shape, Named):
+        for key, value in values.items():
+            if key.startswith("_"):
+                _check_odd(checking, key, values, shape, path)
+            elif type(value) is dict:
+                _check_nested(checking, value, below.get(key), shape.item, (*path, key))
+
+
+def _check_component(checking: _Checking, values: Tree, below: Tree, shape: Component, path: Path) -> None:
+    kind = values.get("kind", below.get("kind"))
+    if "kind" in values and (type(kind) is not str or kind not in shape.kinds):
+        what = f"unknown kind {kind}" if type(kind) is str else f"kind is a word, not {describe(kind)}"
+        checking.refuse((*path, "kind"), what, did_you_mean(str(kind), shape.kinds), "value")
+    fields = fields_of(shape, kind)
+    for key, value in values.items():
+        item = fields.get(key)
+        if item is None:
+            if key != "kind":
+                _check_odd(checking, key, values, shape, path, kind)
+        elif type(value) is dict:
+            _check_nested(checking, value, below.get(key), item, (*path, key))
+
+
+def _check_nested(checking: _Checking, value: Tree, below: Any, shape: Shape, path: Path) -> None:
+    """A table found as the value of a known key: a directive that stands for a value, or a real table."""
+    words = [key for key in value if key.startswith("_")]
+    if isinstance(shape, Leaf):
+        if words:
+            _check_directive(checking, value, words, path)
+    elif "_unset" in value:
+        _check_directive(checking, value, words, path)
+    else:
+        _check_table(checking, value, below, shape, path)
+
+
+def _check_directive(checking: _Checking, value: Tree, words: list[str], path: Path) -> None:
+    for word in words:
+        if word not in _WORDS:
+            _refuse_word(checking, word, path)
+            return
+    if len(value) > 1 and set(value) != {"_append", "_prepend"}:
+        checking.refuse((*path, words[0]), f"{words[0]} stands alone", f"take {_others(value, words[0])} away")
+        return
+    for word in words:
+        given = value[word]
+        if word in ("_append", "_prepend") and type(given) is not list:
+            checking.refuse((*path, word), f"expected a list, got {describe(given)}", f"write {word} = [...]", "value")
+        elif word == "_unset" and given is not True:
+            checking.refuse((*path, word), "expected true", "write _unset = true", "value")
+        elif word == "_ref" and (type(given) is not str or parse_dotted(given) is None):
+            checking.refuse((*path, word), "expected a dotted path", 'write _ref = "model.dim"', "value")
+        elif word in ("_when", "_every"):
+            checking.refuse((*path, word), f"{word} belongs into a table, and this is a value")
+
+
+def _check_odd(checking: _Checking, key: str, values: Tree, shape: Shape, path: Path, kind: object = None) -> None:
+    """A key that is no field: `_when` and `_every` in their places, everything else is a problem."""
+    body = values[key]
+    if key == "_when" and isinstance(shape, Component):
+        _check_when(checking, body, shape, (*path, key))
+    elif key == "_every" and isinstance(shape, Named) and not isinstance(shape.item, Leaf):
+        _check_body(checking, body, shape.item, (*path, key))
+    elif key in _WORDS:
+        _refuse_place(checking, key, (*path, key))
+    elif key.startswith("_"):
+        _refuse_word(checking, key, path)
+    elif isinstance(shape, Table | Component):
+        what = f"unknown key for kind {kind}" if isinstance(kind, str) else "unknown key"
+        checking.refuse((*path, key), what, help_for_key(key, shape, kind, checking.root))
+
+
+def _check_when(checking: _Checking, body: Any, shape: Component, path: Path) -> None:
+    if type(body) is not dict:
+        checking.refuse(path, "expected a table for each kind", "write [TABLE._when.KIND]", "value")
+        return
+    for kind, keys in body.items():
+        if kind in shape.kinds:
+            _check_body(checking, keys, shape.kinds[kind], (*path, kind))
+        else:
+            checking.refuse((*path, kind), f"unknown kind {kind}", did_you_mean(kind, shape.kinds))
+
+
+def _check_body(checking: _Checking, body: Any, shape: Shape, path: Path) -> None:
+    """What stands in `_every` or below `_when.KIND`: ordinary keys of that table, but neither its kind nor its end."""
+    if type(body) is not dict:
+        checking.refuse(path, f"expected a table, got {describe(body)}", part="value")
+        return
+    for word in ("kind", "_unset"):
+        if word in body:
+            checking.refuse((*path, word), f"{word} cannot depend on other tables", "write it in the table itself")
+    _check_table(checking, {key: body[key] for key in body if key not in ("kind", "_unset")}, {}, shape, path)
+
+
+def _refuse_word(checking: _Checking, word: str, path: Path) -> None:
+    what = f"{word} is no word of the config language, which owns all keys that begin with _"
+    checking.refuse((*path, word), what, did_you_mean(word, _WORDS))
+
+
+def _refuse_place(checking: _Checking, word: str, path: Path) -> None:
+    places = {
+        "_when": "a table that has a kind",
+        "_every": "a table of named tables",
+        "_unset": "a table below the root, or the place of a value",
+    }
+    place = places.get(word, "the place of a value: key = { " + word + " = ... }")
+    checking.refuse(path, f"{word} belongs into {place}")
+
+
+def _others(value: Tree, word: str) -> str:
+    return ", ".join(key for key in value if key != word)

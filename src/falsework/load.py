@@ -1,0 +1,89 @@
+"""The pipeline, read top to bottom: files -> layers -> one tree -> defaults -> ties -> a frozen object.
+
+    load(["configs/22_lr_001_23.toml"], root=Run, kinds=KINDS).value -> Run(...)
+
+Each step is a pure function of the ones before and gathers its problems; they are raised once, all together. Nothing
+is imported, executed or written, no environment is read, and no state is kept but the compiled schema.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from cattrs import BaseConverter
+
+from falsework.config import Config
+from falsework.defaults import Filling, fill
+from falsework.keys import check_keys
+from falsework.layer import Layer, Spot
+from falsework.layers import read_stack
+from falsework.merge import Merged, lay_on
+from falsework.origins import default_place, origin_at, Default, spot_of_table, spot_of_value
+from falsework.problems import ConfigError, Problem, in_order
+from falsework.profiles import expand
+from falsework.references import tie
+from falsework.schema import Table, compile_schema
+from falsework.structure import Fault, Refused, strict_converter
+
+
+def load(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    root: type,
+    kinds: Mapping[Any, Mapping[str, type]],
+    schema_version: int = 1,
+) -> Config:
+    """Load an experiment file and the layers after it, or one run directory. Raises ConfigError with every problem."""
+    table, converter = _compiled(root, tuple((union, tuple(named.items())) for union, named in kinds.items()))
+    stack = read_stack(paths)
+    problems = check_versions(stack.layers, schema_version)
+    merged = Merged(stack.layers, {}, {}, [], problems)
+    skipped = []
+    for number, layer in enumerate(stack.layers):
+        problems += check_keys(layer, merged.tree, table)
+        expansion = expand(layer.values, merged.tree)
+        skipped += [(number, path) for path in expansion.skipped]
+        lay_on(merged, number, expansion)
+    filling = Filling(stack.layers, stack.experiment, merged.origins, table, [], problems)
+    tree = fill(filling, merged.tree)
+    ties = tie(filling, tree)
+    try:
+        value = converter.structure(tree, root)
+    except Refused as refused:
+        problems += [_problem_of(fault, filling) for fault in refused.faults]
+    if problems:
+        raise ConfigError(in_order(problems, stack.layers))
+    return Config(value=value, stack=stack, table=table, schema_version=schema_version, merged=merged, ties=ties)
+
+
+@lru_cache(maxsize=16)
+def _compiled(
+    root: type, kinds: tuple[tuple[Any, tuple[tuple[str, type], ...]], ...]
+) -> tuple[Table, BaseConverter]:
+    """The schema and its converter, once per root and kinds."""
+    named = {union: dict(classes) for union, classes in kinds}
+    return compile_schema(root, named), strict_converter(named)
+
+
+def check_versions(layers: Sequence[Layer], schema_version: int) -> list[Problem]:
+    """A layer written for a newer schema than this code's cannot be read by it."""
+    return [
+        Problem(
+            f"written for schema {layer.schema_version}, and this code knows up to {schema_version}",
+            ("schema",),
+            Spot(layer, ("schema",), "value"),
+        )
+        for layer in layers
+        if layer.schema_version is not None and layer.schema_version > schema_version
+    ]
+
+
+def _problem_of(fault: Fault, filling: Filling) -> Problem:
+    """A fault of a value, at the place of the value; of what nobody wrote, at the nearest table above it."""
+    spot = spot_of_value(filling.layers, filling.origins, fault.path)
+    origin, _ = origin_at(filling.origins, fault.path)
+    if spot is None and isinstance(origin, Default):
+        return Problem(fault.what, fault.path, None, fault.help(fault.path), default_place(origin))
+    spot = spot or spot_of_table(filling.layers, filling.origins, fault.path, filling.experiment)
+    return Problem(fault.what, fault.path, spot, fault.help(fault.path))

@@ -1,0 +1,132 @@
+"""Lays plain layers on each other: one tree of values, the tree of their origins beside it, and what was dropped.
+
+Tables merge by key; lists and scalars are replaced, unless a list says `_append` or `_prepend`. A table whose `kind`
+changes loses what earlier layers said about it. `_unset` leaves no trace of them. `_ref`, and a list that is to be
+joined to a default, stay in the tree as they are written: later stages know what they mean. The schema is not asked.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from falsework.layer import Layer, Spot, Tree
+from falsework.origins import Origin, Origins, Written, spot_name, spot_of_table, spot_of_value
+from falsework.places import Path
+from falsework.problems import Problem, describe
+from falsework.profiles import Expansion, is_table
+
+
+class Dropped(NamedTuple):
+    """A later layer took away what earlier ones had said: a table by another `kind`, or a key or table by `_unset`."""
+
+    path: Path
+    by: Written
+    word: str  # "kind" or "_unset"
+    value: Any
+    origins: "Origin | Origins"
+
+
+class Merged(NamedTuple):
+    """The tree so far. `lay_on` changes it in place; nobody else does."""
+
+    layers: Sequence[Layer]
+    tree: Tree
+    origins: Origins
+    dropped: list[Dropped]
+    problems: list[Problem]
+
+
+class _Laying(NamedTuple):
+    """One layer on its way into the tree."""
+
+    merged: Merged
+    number: int
+    moved: dict[Path, Path]
+
+    def refuse(self, source: Path, path: Path, what: str, part: Any = "key", mend: str = "") -> None:
+        spot = Spot(self.merged.layers[self.number], source, part)
+        self.merged.problems.append(Problem(what, path, spot, mend))
+
+    def place_of(self, path: Path, *, is_a_table: bool) -> str:
+        """Where an earlier layer wrote what now stands at `path`."""
+        layers, origins = self.merged.layers[: self.number + 1], self.merged.origins
+        spot = None if is_a_table else spot_of_value(layers, origins, path)
+        return spot_name(spot or spot_of_table(layers[:-1], origins, path, layers[0]))
+
+
+def lay_on(merged: Merged, number: int, expansion: Expansion) -> None:
+    """Merge layer `number` of the stack into the tree."""
+    laying = _Laying(merged, number, expansion.moved)
+    _lay(laying, expansion.values, merged.tree, merged.origins, (), ())
+
+
+def _lay(laying: _Laying, values: Tree, tree: Tree, origins: Origins, path: Path, source: Path) -> None:
+    here = Written(laying.number, source)
+    kind = values.get("kind")
+    if kind is not None and tree.get("kind", kind) != kind:
+        laying.merged.dropped.append(Dropped(path, here, "kind", dict(tree), dict(origins)))
+        tree.clear()
+        origins.clear()
+    for key, value in values.items():
+        if type(value) is not dict and type(tree.get(key)) is not dict and not laying.moved:
+            tree[key] = value
+            origins[key] = here
+        else:
+            _lay_odd(laying, key, value, tree, origins, path, source)
+
+
+def _lay_odd(
+    laying: _Laying, key: str, value: Any, tree: Tree, origins: Origins, path: Path, source: Path
+) -> None:
+    """What is not just a plain value on a plain value."""
+    path = (*path, key)
+    source = laying.moved.get(path, (*source, key))
+    here = Written(laying.number, source[:-1])
+    earlier = tree.get(key)
+    if is_table(value):
+        if earlier is None:
+            tree[key], origins[key] = {}, {}
+        elif not is_table(earlier):
+            place = laying.place_of(path, is_a_table=False)
+            laying.refuse(source, path, f"a table here, but {describe(earlier)} at {place}")
+            return
+        below = origins[key]
+        assert isinstance(below, dict), "tables have a table of origins"
+        _lay(laying, value, tree[key], below, path, source)
+    elif type(value) is dict and "_unset" in value:
+        _unset(laying, tree, origins, path, source)
+    elif is_table(earlier):
+        place = laying.place_of(path, is_a_table=True)
+        laying.refuse(source, path, f"a value here, but a table at {place}")
+    elif type(value) is dict and "_ref" not in value:
+        tree[key] = _joined(laying, value, earlier, path, source)
+        origins[key] = here
+    else:
+        tree[key] = value
+        origins[key] = here
+
+
+def _unset(laying: _Laying, tree: Tree, origins: Origins, path: Path, source: Path) -> None:
+    key = str(path[-1])
+    if key not in tree:
+        mend = "" if laying.number else "a base has to be named by extends"
+        laying.refuse((*source, "_unset"), path, "nothing to unset: no earlier layer sets it", mend=mend)
+        return
+    dropped = Dropped(path, Written(laying.number, source), "_unset", tree.pop(key), origins.pop(key))
+    laying.merged.dropped.append(dropped)
+
+
+def _joined(laying: _Laying, directive: Tree, earlier: Any, path: Path, source: Path) -> Any:
+    """An earlier list with more before and after it; without one, a directive that waits for the default."""
+    front, back = directive.get("_prepend", []), directive.get("_append", [])
+    if type(front) is not list or type(back) is not list:
+        return earlier  # reported by the key check
+    if earlier is None:
+        return directive
+    if type(earlier) is list:
+        return [*front, *earlier, *back]
+    if type(earlier) is dict and "_ref" not in earlier:
+        return {"_prepend": [*front, *earlier.get("_prepend", [])], "_append": [*earlier.get("_append", []), *back]}
+    what = "a tied value" if type(earlier) is dict else describe(earlier)
+    place = laying.place_of(path, is_a_table=False)
+    laying.refuse(source, path, f"only a list can be added to, and this is {what} at {place}", "value")
+    return earlier

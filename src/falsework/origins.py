@@ -1,0 +1,108 @@
+"""Where a value comes from: a tree of origins that stands beside the tree of values, and the places they name.
+
+One origin is shared by all keys that a layer writes into one table, so keeping them costs a pointer per value; lines
+and columns are found only when somebody asks.
+"""
+
+import ast
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple, Union
+
+from falsework.layer import Layer, Spot
+from falsework.places import Path
+
+
+class Written(NamedTuple):
+    """A layer wrote the key: its number in the stack, and the path, in that file, of the table the key stands in."""
+
+    layer: int
+    table: Path
+
+
+class Default(NamedTuple):
+    """No layer did; this field's default holds, with everything below it."""
+
+    owner: type
+    field: str
+
+
+Origin = Written | Default
+Origins = dict[str, Union[Origin, "Origins"]]  # a plain dict for a table, an origin for a key
+
+
+def origin_at(origins: Origins, path: Path) -> tuple[Origin | None, Path]:
+    """The origin of the value at `path`, and the path of the key that has it (a list's element has its list's)."""
+    node: Origin | Origins | None = origins
+    for depth, part in enumerate(path, 1):
+        node = node.get(part) if isinstance(node, dict) and isinstance(part, str) else None
+        if node is None or not isinstance(node, dict):
+            return node, path[:depth]
+    return None, path
+
+
+def spot_of_value(layers: Sequence[Layer], origins: Origins, path: Path) -> Spot | None:
+    """The spot of a value that some layer wrote; None for defaults and for what is not there."""
+    origin, key_path = origin_at(origins, path)
+    if not isinstance(origin, Written):
+        return None
+    return Spot(layers[origin.layer], (*origin.table, *path[len(key_path) - 1 :]), "value")
+
+
+def spot_of_table(layers: Sequence[Layer], origins: Origins, path: Path, experiment: Layer) -> Spot:
+    """The header of the table at `path`, or of the nearest one above it; at last the experiment file's first line.
+
+    Of several layers that write into it, the one that says its kind, else the last.
+    """
+    for length in range(len(path), 0, -1):
+        origin, _ = origin_at(origins, (*path[:length], "kind"))
+        if isinstance(origin, Written):
+            return Spot(layers[origin.layer], origin.table, "header")
+        for layer in reversed(layers):
+            if _holds_table(layer, path[:length]):
+                return Spot(layer, path[:length], "header")
+    return Spot(experiment)
+
+
+def spot_name(spot: Spot) -> str:
+    """`file:line:col`."""
+    place = spot.place()
+    return f"{spot.layer.name}:{place.line}:{place.col}"
+
+
+def default_place(default: Default) -> str:
+    """Where the schema's source writes the field, found by reading that source; without a source, the class's name."""
+    from falsework.layers import shown_path
+
+    for owner in default.owner.__mro__:
+        module = sys.modules.get(owner.__module__)
+        file = getattr(module, "__file__", None)
+        line = _line_of_field(file, owner.__qualname__, default.field) if file else None
+        if line is not None:
+            return f"default {shown_path(os.path.abspath(file))}:{line}"
+    return f"default {default.owner.__qualname__}.{default.field}"
+
+
+def _holds_table(layer: Layer, path: Path) -> bool:
+    node: object = layer.values
+    for part in path:
+        node = node.get(part) if isinstance(node, dict) else None
+    return isinstance(node, dict)
+
+
+def _line_of_field(file: str, qualname: str, field: str) -> int | None:
+    try:
+        with open(file, "rb") as source:
+            scope: ast.AST | None = ast.parse(source.read())
+    except (OSError, SyntaxError, ValueError):
+        return None
+    for name in qualname.split("."):
+        nodes = ast.walk(scope) if name != "<locals>" and scope else ()
+        scope = next((node for node in nodes if getattr(node, "name", None) == name), scope)
+    if not isinstance(scope, ast.ClassDef):
+        return None
+    for statement in scope.body:
+        if isinstance(statement, ast.AnnAssign) and getattr(statement.target, "id", None) == field:
+            return statement.lineno
+    return None

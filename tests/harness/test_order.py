@@ -1,0 +1,98 @@
+"""The order of examples against its definition, against a second implementation, and against itself as it always was."""
+
+import hashlib
+import struct
+from itertools import count, islice
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis.strategies import integers, text
+
+from harness.order import Order, example_at, permute
+
+WORD = 2**64 - 1
+
+
+def splitmix64_finalizer(word: int) -> int:
+    word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & WORD
+    word = (word ^ word >> 27) * 0x94D049BB133111EB & WORD
+    return word ^ word >> 31
+
+
+def permuted_one_by_one(position: int, size: int, key: str) -> int:
+    """The same network in whole numbers of Python, one position at a time."""
+    half_bits = next(bits for bits in count(1) if 4**bits >= size)
+    round_keys = struct.unpack("<6Q", hashlib.blake2b(key.encode(), digest_size=48).digest())
+    value = position
+    while True:
+        left, right = divmod(value, 2**half_bits)
+        for round_key in round_keys:
+            left, right = right, left ^ splitmix64_finalizer(right ^ round_key) % 2**half_bits
+        value = left * 2**half_bits + right
+        if value < size:
+            return value
+
+
+@given(size=integers(1, 5000), key=text(max_size=8))
+def test_a_permutation_of_any_size_is_one_to_one(size: int, key: str) -> None:
+    assert sorted(permute(np.arange(size), size, key)) == list(range(size))
+
+
+def test_the_permutation_of_every_size_to_300_is_one_to_one() -> None:
+    for size in range(1, 301):
+        assert sorted(permute(np.arange(size), size, "k")) == list(range(size)), size
+
+
+@given(size=integers(1, 2**40), start=integers(0, 2**40), key=text(max_size=8))
+def test_a_second_implementation_agrees(size: int, start: int, key: str) -> None:
+    positions = [(start + 977 * place) % size for place in range(4)]
+    assert permute(np.array(positions), size, key).tolist() == [permuted_one_by_one(p, size, key) for p in positions]
+
+
+@settings(max_examples=15)
+@given(num_examples=integers(40, 300), batch_size=integers(1, 250), seed=integers(0, 2**32))
+def test_each_epoch_visits_each_example_once(num_examples: int, batch_size: int, seed: int) -> None:
+    order = Order(seed=seed, num_examples=num_examples, batch_size=batch_size)
+    slots = ((i, e) for step in count() for i, e in zip(*order.at(step), strict=True))
+    for epoch in range(3):
+        seen = list(islice(slots, num_examples))
+        assert sorted(seen) == [(index, epoch) for index in range(num_examples)]
+
+
+@pytest.mark.parametrize(("num_examples", "batch_size"), [(1000, 3), (700, 4096), (50_000, 5000), (100, 1)])
+def test_a_step_is_the_same_whichever_step_was_asked_for_before(num_examples: int, batch_size: int) -> None:
+    steps = [0, 4095, 4096, 4097, 1365, 1364, 1366, 2, 1, 8191, 8192, 0]
+    order = Order(seed=5, num_examples=num_examples, batch_size=batch_size)
+    for step in steps:
+        slots = np.arange(step * batch_size, (step + 1) * batch_size)
+        expected = example_at(slots, num_examples, seed=5)
+        for got, wanted in zip(order.at(step), expected, strict=True):
+            assert got.tolist() == wanted.tolist(), step
+
+
+def test_the_order_never_changes() -> None:
+    """Golden values: every recorded run relies on them. They were confirmed by `permuted_one_by_one`."""
+    assert permute(np.arange(10), 10, "1/order/0").tolist() == [0, 7, 2, 3, 8, 1, 5, 4, 6, 9]
+    assert permute(np.arange(10), 10, "1/order/1").tolist() == [6, 8, 7, 9, 0, 3, 4, 5, 2, 1]
+    order = Order(seed=1234, num_examples=1_000_000, batch_size=4)
+    assert [row.tolist() for row in order.at(0)] == [[589690, 329517, 360111, 246631], [0, 0, 0, 0]]
+    assert [row.tolist() for row in order.at(249_999)] == [[109865, 473100, 159809, 529482], [0, 0, 0, 0]]
+    assert [row.tolist() for row in order.at(250_000)] == [[837420, 506466, 692430, 361162], [1, 1, 1, 1]]
+
+
+def test_over_many_epochs_each_place_sees_each_example_about_equally_often() -> None:
+    size, num_epochs = 16, 2000
+    indices, epochs = example_at(np.arange(size * num_epochs), size, seed=1)
+    assert epochs[-1] == num_epochs - 1
+    seen = np.zeros((size, size))
+    np.add.at(seen, (np.arange(size * num_epochs) % size, indices), 1)
+    mean = num_epochs / size
+    chi_square = ((seen - mean) ** 2 / mean).sum()
+    freedom = (size - 1) ** 2
+    assert abs(chi_square - freedom) < 4 * (2 * freedom) ** 0.5  # four standard deviations
+
+
+def test_no_examples_have_no_order() -> None:
+    with pytest.raises(ValueError, match="no examples"):
+        Order(seed=1, num_examples=0, batch_size=1)
