@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from attrs import Attribute, field, frozen
-from attrs.validators import ge, gt, lt
+from attrs.validators import ge, gt, le, lt
 
 from bindings.fields import Misfit, science
 
@@ -25,6 +25,7 @@ class Gpt:
     num_hash_buckets: int = field(
         default=0, validator=ge(0), metadata=science("rows of the hashed byte n-gram embedding; 0 leaves it out")
     )
+    max_ngram: int = field(default=3, validator=[ge(2), le(16)], metadata=science("bytes of the longest hashed n-gram"))
 
     @num_heads.validator
     def _divides_width(self, _attribute: "Attribute[int]", value: int) -> None:
@@ -44,6 +45,7 @@ class Gpt:
             dropout=self.dropout,
             tied_head=self.tied_head,
             num_hash_buckets=self.num_hash_buckets,
+            max_ngram=self.max_ngram,
         )
 
 

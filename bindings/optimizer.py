@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, lt
 
-from bindings.fields import science
+from bindings.fields import Misfit, science
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,6 +39,11 @@ class Sgd:
     momentum: float = field(default=0.9, validator=[ge(0), lt(1)], metadata=science("decay of the running gradient"))
     nesterov: bool = field(default=True, metadata=science("whether the step looks ahead"))
     weight_decay: float = field(default=0.0, validator=ge(0), metadata=science("per step, times the learning rate"))
+
+    @nesterov.validator
+    def _has_momentum(self, _attribute: "Attribute[bool]", value: bool) -> None:
+        if value and not self.momentum:
+            raise Misfit("must be false where momentum is 0")
 
     def build(self, model: "nn.Module") -> "list[TorchOptimizer]":
         """One optimizer over all parameters."""

@@ -38,7 +38,7 @@ class Cosine:
 
     @warmup_steps.validator
     def _fits(self, _attribute: "Attribute[int]", value: int) -> None:
-        _check_horizon(self.total_steps, warmup_steps=value)
+        _check_warmup(self.total_steps, value)
 
     def build(self) -> Callable[[int], float]:
         """The factor at each step."""
@@ -57,7 +57,7 @@ class Linear:
 
     @warmup_steps.validator
     def _fits(self, _attribute: "Attribute[int]", value: int) -> None:
-        _check_horizon(self.total_steps, warmup_steps=value)
+        _check_warmup(self.total_steps, value)
 
     def build(self) -> Callable[[int], float]:
         """The factor at each step."""
@@ -71,13 +71,16 @@ class Wsd:
     """Warmup, stable, decay (Hu et al. 2024): the peak rate until the last `decay_steps`, then a straight line down."""
 
     total_steps: int = field(validator=ge(1), metadata=science(TOTAL))
-    decay_steps: int = field(validator=ge(0), metadata=science("steps of the decay at the end"))
+    decay_steps: int = field(validator=ge(1), metadata=science("steps of the decay at the end"))
     warmup_steps: int = field(default=0, validator=ge(0), metadata=science(WARMUP))
     final_fraction: float = field(default=0.0, validator=[ge(0), le(1)], metadata=science(FINAL))
 
     @decay_steps.validator
     def _fits(self, _attribute: "Attribute[int]", value: int) -> None:
-        _check_horizon(self.total_steps, warmup_steps=self.warmup_steps, decay_steps=value)
+        if value > self.total_steps - self.warmup_steps:
+            raise Misfit(
+                f"must be at most total_steps - warmup_steps = {self.total_steps - self.warmup_steps}, got {value}"
+            )
 
     def build(self) -> Callable[[int], float]:
         """The factor at each step."""
@@ -95,7 +98,6 @@ KINDS: dict[str, type] = {"constant": Constant, "cosine": Cosine, "linear": Line
 Schedule = Constant | Cosine | Linear | Wsd
 
 
-def _check_horizon(total_steps: int, **parts: int) -> None:
-    if sum(parts.values()) > total_steps:
-        said = " + ".join(f"{name} = {value}" for name, value in parts.items())
-        raise Misfit(f"{said} is more than total_steps = {total_steps}")
+def _check_warmup(total_steps: int, warmup_steps: int) -> None:
+    if warmup_steps >= total_steps:
+        raise Misfit(f"must be less than total_steps = {total_steps}, got {warmup_steps}")

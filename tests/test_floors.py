@@ -26,7 +26,7 @@ ALLOWED_ANYWHERE = {
 # What it may import while it is itself being imported. The executables read configs before anything heavy is loaded.
 ALLOWED_ON_IMPORT = {
     "bindings": {"attrs"},
-    "tools": {"attrs", "bindings", "falsework", "harness"},
+    "tools": {"_start", "bindings", "cattrs", "falsework", "harness"},
     "train.py": {"bindings", "falsework", "harness"},
 }
 

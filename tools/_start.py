@@ -3,23 +3,26 @@
 Exit codes: 0 and 1 are the tool's answer, 2 is trouble, 130 an interrupt.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-_VENV_PYTHON = os.path.join(ROOT, ".venv", "bin", "python")
+gc.disable()  # a tool lives for a tenth of a second: collecting would take a tenth of that
 
-for _room in (ROOT, os.path.join(ROOT, "src")):  # bindings/ and falsework, when nothing is installed
-    if _room not in sys.path:
-        sys.path.append(_room)
+ROOT = Path(__file__).absolute().parents[1]
+_VENV = ROOT / ".venv"
+
+sys.path[1:1] = [str(ROOT), str(ROOT / "src")]  # this checkout's bindings/ and falsework, whatever is installed
 try:
-    import cattrs as _cattrs  # noqa: F401  # what every tool needs, and it needs attrs
+    import cattrs as _cattrs  # noqa: F401  # what every tool needs
 except ModuleNotFoundError:
-    if not os.path.exists(_VENV_PYTHON) or sys.prefix == os.path.dirname(os.path.dirname(_VENV_PYTHON)):
+    _python = _VENV / "bin" / "python"
+    if not _python.exists() or Path(sys.prefix) == _VENV:
         raise
-    os.execv(_VENV_PYTHON, [_VENV_PYTHON, *sys.argv])
+    os.execv(_python, [str(_python), *sys.argv])  # ourselves once more, where the packages are
 
 
 def start(main: Callable[[list[str]], int]) -> NoReturn:
@@ -37,4 +40,5 @@ def start(main: Callable[[list[str]], int]) -> NoReturn:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    gc.freeze()  # the exit leaves our objects to the system
     sys.exit(code)

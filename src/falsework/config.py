@@ -4,7 +4,7 @@ All questions are answered when asked, from the layers as they were read; a conf
 """
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -14,9 +14,12 @@ from falsework.layer import Layer, Spot, Tree
 from falsework.layers import Stack
 from falsework.merge import Merged
 from falsework.origins import Default, Written, default_place, origin_at, spot_name, spot_of_table
-from falsework.paths import dotted
+from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
 from falsework.schema import Table, field_at, value_at
+
+if TYPE_CHECKING:
+    from falsework.story import Event
 
 
 @frozen(kw_only=True, eq=False, slots=False)  # a dict per instance is what cached_property writes to
@@ -77,6 +80,19 @@ class Config:
         if origin is None:
             return spot_name(spot_of_table(self.files, self.merged.origins, path, self.stack.experiment))
         return default_place(self._default_below(origin, path))
+
+    def story(self, key: str) -> "list[Event]":
+        """All that happened to the value at a dotted path: set, dropped, tied, default."""
+        from falsework.story import Event, written  # only explaining needs it
+
+        path = parse_dotted(key) or ()
+        events = written(self.files, path)
+        value = value_at(self.tree, path)
+        if path in self.ties:
+            events.append(Event("tied", self.origin(path), value, f"to {dotted(self.ties[path])}"))
+        elif value is not None and isinstance(origin_at(self.merged.origins, path)[0], Default):
+            events.append(Event("default", self.origin(path), value))
+        return events
 
     def _default_below(self, default: Default, path: Path) -> Default:
         """A default object's values are written in its own class, unless the field that holds it says otherwise."""

@@ -1,6 +1,6 @@
 """Fills in what no layer says: schema defaults as plain data, in the order of the schema.
 
-    fill(tree, origins, root, ...) -> Filled
+    fill(filling, tree) -> the whole tree; ties that were found, problems and origins of defaults go into `filling`
 
 A table that no file mentions is its default object. One that a file mentions takes from that object what the file
 leaves out, if it is of the same kind; else from the defaults of its class. `kind` is never filled in. What is missing
@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from falsework.hints import help_for_key
 from falsework.layer import Layer, Spot, Tree
 from falsework.origins import Default, Origins, spot_of_table, spot_of_value
 from falsework.paths import quoted
@@ -45,14 +44,16 @@ class Filling(NamedTuple):
     problems: list[Problem]
 
     def refuse(self, path: Path, what: str, spot: Spot | None, mend: str = "") -> None:
+        """Note a problem."""
         self.problems.append(Problem(what, path, spot, mend))
 
     def header(self, path: Path) -> Spot:
+        """Where the table at `path`, or the nearest above it, begins."""
         return spot_of_table(self.layers, self.origins, path, self.experiment)
 
 
 def fill(filling: Filling, tree: Tree) -> Tree:
-    """The whole tree with defaults; ties are gathered, their values still missing. Default origins are entered."""
+    """The whole tree with defaults; where a tie stands, its value is still missing."""
     return _fill_table(filling, tree, filling.origins, filling.root, (), None)
 
 
@@ -140,6 +141,8 @@ def _fill_value(
 def _fill_named(filling: Filling, values: Tree, origins: Origins, item: Shape, path: Path) -> Tree:
     filled: Tree = {}
     for name, value in values.items():
+        if name.startswith("_"):
+            continue  # reported by the key check
         is_table = type(value) is dict
         here = (*path, name)
         filled[name] = _fill_value(filling, value, item, here, (origins, filled), None) if is_table else value
@@ -147,7 +150,7 @@ def _fill_named(filling: Filling, values: Tree, origins: Origins, item: Shape, p
 
 
 def _fill_directive(filling: Filling, value: Tree, path: Path, filled: Tree, default: Any) -> Any:
-    if type(value.get("_ref")) is str:
+    if type(value.get("_ref")) is str and len(value) == 1:
         filling.ties.append(Tie(path, value["_ref"], filled))
         return Broken  # until the tie is resolved
     if "_append" in value or "_prepend" in value:
@@ -161,9 +164,12 @@ def _fill_directive(filling: Filling, value: Tree, path: Path, filled: Tree, def
 
 def _refuse_unknown(filling: Filling, table: Tree, shape: Table, path: Path) -> None:
     """Keys that were right while the kind was unknown, or for other tables of an `_every`, but are not in the end."""
+    from falsework.hints import help_for_key  # only a mistake needs it
+
     kind = table.get("kind")
+    reported = {problem.path for problem in filling.problems}
     for name in table:
-        if name not in shape.fields and name != "kind" and not name.startswith("_"):
+        if name not in shape.fields and name != "kind" and (*path, name) not in reported:
             spot = spot_of_value(filling.layers, filling.origins, (*path, name)) or filling.header((*path, name))
             what = f"unknown key for kind {kind}" if kind else "unknown key"
             mend = help_for_key(name, shape, None, filling.root)

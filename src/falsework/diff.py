@@ -1,6 +1,6 @@
 """What differs between two configs after resolution, by path, with both values and both places; nothing else.
 
-    differences(a, b) -> rows            report(a, b, "text") -> str            delta(a, b) -> a layer that turns a into b
+    differences(a, b) -> rows        report(a, b, "text") -> str        delta(a, b) -> the layer that turns a into b
 
 A component of another kind, or one that only one side has, is a single row: its keys are folded into it.
 """
@@ -58,7 +58,10 @@ def _folded(a: Config, b: Config, left: Tree, right: Tree, path: Path) -> Differ
 
 
 def _place(config: Config, path: Path, value: Any) -> str:
-    return "" if value is None else config.origin(path)
+    if value is None:
+        return ""
+    target = config.ties.get(path)
+    return f"{config.origin(path)} (tied to {dotted(target)})" if target else config.origin(path)
 
 
 def delta(a: Config, b: Config) -> Tree:
@@ -89,13 +92,11 @@ def report(a: Config, b: Config, form: str) -> str:
 
 
 def _text(a: Config, b: Config) -> str:
-    rows = []
-    for row in differences(a, b):
-        left, right = _sides(row)
-        rows.append((dotted(row.path), left, "->", right, _places(row)))
-    widths = [max((len(cell) for cell in column if len(cell) <= _MAX_PADDED), default=0) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    count = f"{len(rows)} difference{'' if len(rows) == 1 else 's'}" if rows else "no differences"
+    rows = [(dotted(row.path), *_sides(row), _places(row)) for row in differences(a, b)]
+    paths = max((len(path) for path, *_ in rows), default=0)
+    left, right = (max((len(row[side]) for row in rows if len(row[side]) <= _MAX_PADDED), default=0) for side in (1, 2))
+    lines = [f"{path:{paths}}  {x:{left}} -> {y:{right}}  {places}" for path, x, y, places in rows]
+    count = {0: "no differences", 1: "1 difference"}.get(len(rows), f"{len(rows)} differences")
     return "\n".join([*lines, count]) + "\n"
 
 
@@ -126,7 +127,12 @@ def _toml(a: Config, b: Config) -> str:
     return f"# turns {visible(a.name)} into {visible(b.name)}\n{tomli_w.dumps(delta(a, b))}"
 
 
-FORMATS: dict[str, Callable[[Config, Config], str]] = {"text": _text, "json": _json, "toml": _toml, "markdown": _markdown}
+FORMATS: dict[str, Callable[[Config, Config], str]] = {
+    "text": _text,
+    "json": _json,
+    "toml": _toml,
+    "markdown": _markdown,
+}
 
 
 def _sides(row: Difference) -> tuple[str, str]:
@@ -153,12 +159,19 @@ def _cut(left: str, right: str) -> tuple[str, str]:
         return left, right
     same = next((i for i, (x, y) in enumerate(zip(left, right, strict=False)) if x != y), min(len(left), len(right)))
     start = max(0, same - _MAX_VALUE // 3)
-    cut = [("…" if start else "") + side[start : start + _MAX_VALUE] for side in (left, right)]
-    return cut[0] + ("…" if start + _MAX_VALUE < len(left) else ""), cut[1] + ("…" if start + _MAX_VALUE < len(right) else "")
+    return _window(left, start), _window(right, start)
+
+
+def _window(text: str, start: int) -> str:
+    end = start + _MAX_VALUE
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
 def _places(row: Difference) -> str:
-    return " -> ".join(visible(place) for place in (row.a_place, row.b_place) if place)
+    places = dict.fromkeys(
+        place for place in (row.a_place, row.b_place) if place
+    )  # a tie may be the same on both sides
+    return " -> ".join(visible(place) for place in places)
 
 
 def _spelled(value: Any) -> str:

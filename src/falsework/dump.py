@@ -1,4 +1,4 @@
-"""A resolved tree as TOML text, as a fingerprint and as dotted keys. It holds no directives, so any reader can load it."""
+"""A resolved tree as TOML text, as a fingerprint and as dotted keys. It holds no directives: any reader can load it."""
 
 from collections.abc import Iterator
 from typing import Any

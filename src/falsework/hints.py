@@ -3,19 +3,10 @@
 from collections.abc import Iterator
 
 from falsework.problems import nearest
-from falsework.schema import Component, Leaf, Named, Shape, Table
+from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
 
 _SURELY_MEANT = 0.8  # difflib ratio of hedas and heads; above it a typo is likelier than a key in the wrong table
 _MAX_LISTED = 16
-
-
-def fields_of(shape: Table | Component, kind: object) -> dict[str, Shape]:
-    """The keys a table takes; those of every kind while the kind is not known."""
-    if isinstance(shape, Table):
-        return {field.name: field.shape for field in shape.fields.values()}
-    known = shape.kinds.get(kind) if isinstance(kind, str) else None
-    tables = [known] if known else list(shape.kinds.values())
-    return {name: shape for table in reversed(tables) for name, shape in fields_of(table, None).items()}
 
 
 def help_for_key(key: str, shape: Table | Component, kind: object, root: Table) -> str:

@@ -1,6 +1,6 @@
 """Checks one layer's own keys against the schema, before any other layer can shadow them.
 
-    check_keys(layer, below, root) -> problems
+    check_keys(layer, below, root) -> Checked
 
 `below` is the tree of all earlier layers: with the layer's own `kind` lines it tells which kind is in force. While no
 kind is known, a key is right if any kind has it. Values are not judged here, except the words of the language itself.
@@ -8,30 +8,37 @@ kind is known, a key is right if any kind has it. Values are not judged here, ex
 
 from typing import Any, NamedTuple
 
-from falsework.hints import fields_of, help_for_key
 from falsework.layer import Layer, Spot, Tree
 from falsework.paths import parse_dotted
 from falsework.places import Path
 from falsework.problems import Problem, describe, did_you_mean
-from falsework.schema import Component, Leaf, Named, Shape, Table
+from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
 
 _WORDS = ("_append", "_prepend", "_ref", "_unset", "_when", "_every")
+
+
+class Checked(NamedTuple):
+    """What was found: problems, and the paths of `_when` and `_every`, of which most layers have none."""
+
+    problems: list[Problem]
+    profiles: list[Path]
 
 
 class _Checking(NamedTuple):
     layer: Layer
     root: Table
     problems: list[Problem]
+    profiles: list[Path]
 
     def refuse(self, path: Path, what: str, mend: str = "", part: Any = "key") -> None:
         self.problems.append(Problem(what, path, Spot(self.layer, path, part), mend))
 
 
-def check_keys(layer: Layer, below: Tree, root: Table) -> list[Problem]:
+def check_keys(layer: Layer, below: Tree, root: Table) -> Checked:
     """Unknown keys, unknown kinds, and words of the language used wrongly, in this layer alone."""
-    checking = _Checking(layer, root, [])
+    checking = _Checking(layer, root, [], [])
     _check_table(checking, layer.values, below, root, ())
-    return checking.problems
+    return Checked(checking.problems, checking.profiles)
 
 
 def _check_table(checking: _Checking, values: Tree, below: Any, shape: Shape, path: Path) -> None:
@@ -49,7 +56,7 @@ def _check_table(checking: _Checking, values: Tree, below: Any, shape: Shape, pa
                 _check_nested(checking, value, below.get(key), field.shape, (*path, key))
     elif isinstance(shape, Named):
         for key, value in values.items():
-            if key.startswith("_"):
+            if key.startswith("_") or key == "kind":
                 _check_odd(checking, key, values, shape, path)
             elif type(value) is dict:
                 _check_nested(checking, value, below.get(key), shape.item, (*path, key))
@@ -72,12 +79,10 @@ def _check_component(checking: _Checking, values: Tree, below: Tree, shape: Comp
 
 def _check_nested(checking: _Checking, value: Tree, below: Any, shape: Shape, path: Path) -> None:
     """A table found as the value of a known key: a directive that stands for a value, or a real table."""
-    words = [key for key in value if key.startswith("_")]
-    if isinstance(shape, Leaf):
+    if type(shape) is Leaf or "_unset" in value:
+        words = [key for key in value if key.startswith("_")]
         if words:
             _check_directive(checking, value, words, path)
-    elif "_unset" in value:
-        _check_directive(checking, value, words, path)
     else:
         _check_table(checking, value, below, shape, path)
 
@@ -106,14 +111,20 @@ def _check_odd(checking: _Checking, key: str, values: Tree, shape: Shape, path: 
     """A key that is no field: `_when` and `_every` in their places, everything else is a problem."""
     body = values[key]
     if key == "_when" and isinstance(shape, Component):
+        checking.profiles.append((*path, key))
         _check_when(checking, body, shape, (*path, key))
     elif key == "_every" and isinstance(shape, Named) and not isinstance(shape.item, Leaf):
+        checking.profiles.append((*path, key))
         _check_body(checking, body, shape.item, (*path, key))
     elif key in _WORDS:
         _refuse_place(checking, key, (*path, key))
     elif key.startswith("_"):
         _refuse_word(checking, key, path)
+    elif isinstance(shape, Named):
+        checking.refuse((*path, key), f"{key} is a word of the config language", "take another name")
     elif isinstance(shape, Table | Component):
+        from falsework.hints import help_for_key  # only a mistake needs it
+
         what = f"unknown key for kind {kind}" if isinstance(kind, str) else "unknown key"
         checking.refuse((*path, key), what, help_for_key(key, shape, kind, checking.root))
 

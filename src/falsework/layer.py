@@ -15,7 +15,7 @@ Tree = dict[str, Any]  # plain data as tomllib gives it: tables, lists, scalars
 
 @frozen(eq=False, slots=False)  # a dict per instance is what cached_property writes to
 class Layer:
-    """A file: `name` as the user would write it, `data` as it lies on disk, `text` with `\\n` line ends and no BOM."""
+    """A file: `name` as the user would write it, `data` as it lies on disk, `text` with Unix line ends and no BOM."""
 
     name: str
     data: bytes

@@ -9,6 +9,7 @@ no overrides here, no search path and no environment.
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from falsework.layer import Layer, Spot
@@ -44,7 +45,8 @@ class _Reading(NamedTuple):
 
 def split_argument(argument: str) -> list[str]:
     """`FILE+LAYER+LAYER` -> its files, unless the whole argument names one that exists."""
-    return [argument] if os.path.exists(argument) else [part for part in argument.split("+") if part] or [argument]
+    parts = [part for part in argument.split("+") if part]
+    return [argument] if _exists(Path(argument)) or not parts else parts
 
 
 def read_stack(arguments: Sequence[str | os.PathLike[str]]) -> Stack:
@@ -52,45 +54,44 @@ def read_stack(arguments: Sequence[str | os.PathLike[str]]) -> Stack:
     if not arguments:
         raise ConfigError([Problem("no config file was given", help="name one, e.g. configs/01_baseline.toml")])
     reading = _Reading({}, [])
-    paths = [_config_file(os.fspath(argument)) for argument in arguments]
-    stacks = [_with_bases(path, _Asked(), reading) for path in paths]
+    stacks = [_with_bases(_config_file(Path(argument)), _Asked(), reading) for argument in arguments]
     layers = tuple(layer for stack in stacks for layer in stack)
     if len(layers) > MAX_LAYERS:
         reading.problems.append(Problem(f"over {MAX_LAYERS} layers", help="a base named twice is applied twice"))
     if reading.problems:
-        raise ConfigError(reading.problems)
+        raise ConfigError(dict.fromkeys(reading.problems))
     experiment = stacks[0][-1]
-    name = "+".join(_stem(os.fspath(argument)) for argument in arguments)
+    name = "+".join(Path(os.path.normpath(argument)).name.removesuffix(".toml") for argument in arguments)
     return Stack(layers, experiment, name, experiment.why)
 
 
-def shown_path(path: str) -> str:
+def shown_path(path: str | Path) -> str:
     """A path as the user would write it: from the current directory when it lies below, else as it is."""
-    path = os.path.normpath(path)
-    if os.path.isabs(path):
-        relative = os.path.relpath(path)
-        return path if relative.startswith(os.pardir) else relative
-    return path
+    plain = os.path.normpath(path)
+    relative = os.path.relpath(plain) if Path(plain).is_absolute() else plain
+    return plain if relative.startswith(os.pardir) else relative
 
 
-def _config_file(argument: str) -> str:
+def _config_file(argument: Path) -> Path:
     """The file an argument means: a run directory (it has config.toml and run.json) stands for its config."""
-    config = os.path.join(argument, "config.toml")
-    is_run = os.path.isfile(config) and os.path.isfile(os.path.join(argument, "run.json"))
-    return config if is_run else argument
+    is_run = _exists(argument / "config.toml") and _exists(argument / "run.json")
+    return argument / "config.toml" if is_run else argument
 
 
-def _stem(argument: str) -> str:
-    return os.path.basename(os.path.normpath(argument)).removesuffix(".toml")
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a loop of links
+        return False
 
 
-def _with_bases(path: str, asked: _Asked, reading: _Reading) -> list[Layer]:
-    """The file at `path` behind all of its bases; empty where something is wrong, which is then in the problems."""
-    real = os.path.realpath(path)
-    ring = [layer for known, layer in asked.chain if known == real]
-    if ring:
-        names = [layer.name for _, layer in asked.chain[[known for known, _ in asked.chain].index(real) :]]
-        what = f"extends goes round in a circle: {' -> '.join([*names, ring[0].name])}"
+def _with_bases(path: Path, asked: _Asked, reading: _Reading) -> list[Layer]:
+    """The file behind all of its bases; empty where something is wrong, which is then among the problems."""
+    real = os.path.realpath(str(path).replace("\0", ""))
+    reals = [known for known, _ in asked.chain]
+    if real in reals:
+        names = [layer.name for _, layer in asked.chain[reals.index(real) :]]
+        what = f"extends goes round in a circle: {' -> '.join([*names, names[0]])}"
         reading.problems.append(Problem(what, spot=asked.spot))
         return []
     if len(asked.chain) >= MAX_BASES_DEEP:
@@ -102,14 +103,13 @@ def _with_bases(path: str, asked: _Asked, reading: _Reading) -> list[Layer]:
     layers: list[Layer] = []
     for position, base in enumerate(layer.extends):
         spot = Spot(layer, ("extends", position), "value")
-        below = os.path.join(os.path.dirname(path), base)
-        layers += _with_bases(below, _Asked((*asked.chain, (real, layer)), spot), reading)
+        layers += _with_bases(path.parent / base, _Asked((*asked.chain, (real, layer)), spot), reading)
         if len(layers) > MAX_LAYERS:
             break
     return [*layers, layer]
 
 
-def _read_once(path: str, real: str, asked: _Asked, reading: _Reading) -> Layer | None:
+def _read_once(path: Path, real: str, asked: _Asked, reading: _Reading) -> Layer | None:
     if real not in reading.files:
         reading.files[real] = None
         try:
@@ -121,24 +121,22 @@ def _read_once(path: str, real: str, asked: _Asked, reading: _Reading) -> Layer 
     return reading.files[real]
 
 
-def _unreadable(path: str, asked: _Asked, error: OSError | ValueError) -> Problem:
+def _unreadable(path: Path, asked: _Asked, error: OSError | ValueError) -> Problem:
     reason = getattr(error, "strerror", None) or str(error)
     what = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {reason}"
-    name = shown_path(path)
     hint = _nearest_file(path)
     if asked.spot is None:
-        return Problem(f"{what} (named on the command line)", where=name, help=hint)
-    return Problem(f"{name}: {what}", ("extends",), asked.spot, hint)
+        return Problem(f"{what} (named on the command line)", where=shown_path(path), help=hint)
+    return Problem(f"{shown_path(path)}: {what}", ("extends",), asked.spot, hint)
 
 
-def _nearest_file(path: str) -> str:
+def _nearest_file(path: Path) -> str:
     """A help line with the file that was probably meant, else nothing."""
-    folder = os.path.dirname(path)
-    if os.path.isdir(path):
-        return "a run directory holds config.toml and run.json"
     try:
-        names = sorted(name for name in os.listdir(folder or ".") if name.endswith(".toml"))
+        if path.is_dir():
+            return "a run directory holds config.toml and run.json"
+        names = sorted(file.name for file in path.parent.iterdir() if file.suffix == ".toml")
     except (OSError, ValueError):
-        return f"there is no folder {shown_path(folder)}"
-    near = nearest(os.path.basename(path), names)
-    return f"did you mean {shown_path(os.path.join(folder, near))}?" if near else ""
+        return f"there is no folder {shown_path(path.parent)}"
+    near = nearest(path.name, names)
+    return f"did you mean {shown_path(path.parent / near)}?" if near else ""

@@ -19,9 +19,9 @@ from falsework.keys import check_keys
 from falsework.layer import Layer, Spot
 from falsework.layers import read_stack
 from falsework.merge import Merged, lay_on
-from falsework.origins import default_place, origin_at, Default, spot_of_table, spot_of_value
+from falsework.origins import Default, default_place, origin_at, spot_of_table, spot_of_value
 from falsework.problems import ConfigError, Problem, in_order
-from falsework.profiles import expand
+from falsework.profiles import Expansion, expand
 from falsework.references import tie
 from falsework.schema import Table, compile_schema
 from falsework.structure import Fault, Refused, strict_converter
@@ -37,17 +37,17 @@ def load(
     """Load an experiment file and the layers after it, or one run directory. Raises ConfigError with every problem."""
     table, converter = _compiled(root, tuple((union, tuple(named.items())) for union, named in kinds.items()))
     stack = read_stack(paths)
-    problems = check_versions(stack.layers, schema_version)
+    problems = _too_new(stack.layers, schema_version)
     merged = Merged(stack.layers, {}, {}, [], problems)
-    skipped = []
     for number, layer in enumerate(stack.layers):
-        problems += check_keys(layer, merged.tree, table)
-        expansion = expand(layer.values, merged.tree)
-        skipped += [(number, path) for path in expansion.skipped]
+        checked = check_keys(layer, merged.tree, table)
+        problems += checked.problems
+        expansion = expand(layer.values, merged.tree) if checked.profiles else Expansion(layer.values, {}, [])
         lay_on(merged, number, expansion)
     filling = Filling(stack.layers, stack.experiment, merged.origins, table, [], problems)
     tree = fill(filling, merged.tree)
     ties = tie(filling, tree)
+    value: Any = None
     try:
         value = converter.structure(tree, root)
     except Refused as refused:
@@ -58,15 +58,13 @@ def load(
 
 
 @lru_cache(maxsize=16)
-def _compiled(
-    root: type, kinds: tuple[tuple[Any, tuple[tuple[str, type], ...]], ...]
-) -> tuple[Table, BaseConverter]:
+def _compiled(root: type, kinds: tuple[tuple[Any, tuple[tuple[str, type], ...]], ...]) -> tuple[Table, BaseConverter]:
     """The schema and its converter, once per root and kinds."""
     named = {union: dict(classes) for union, classes in kinds}
     return compile_schema(root, named), strict_converter(named)
 
 
-def check_versions(layers: Sequence[Layer], schema_version: int) -> list[Problem]:
+def _too_new(layers: Sequence[Layer], schema_version: int) -> list[Problem]:
     """A layer written for a newer schema than this code's cannot be read by it."""
     return [
         Problem(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from falsework.layer import Layer, Spot, Tree
-from falsework.origins import Origin, Origins, Written, spot_name, spot_of_table, spot_of_value
+from falsework.origins import Origins, Written, spot_name, spot_of_table, spot_of_value
 from falsework.places import Path
 from falsework.problems import Problem, describe
 from falsework.profiles import Expansion, is_table
@@ -22,7 +22,6 @@ class Dropped(NamedTuple):
     by: Written
     word: str  # "kind" or "_unset"
     value: Any
-    origins: "Origin | Origins"
 
 
 class Merged(NamedTuple):
@@ -62,47 +61,50 @@ def lay_on(merged: Merged, number: int, expansion: Expansion) -> None:
 def _lay(laying: _Laying, values: Tree, tree: Tree, origins: Origins, path: Path, source: Path) -> None:
     here = Written(laying.number, source)
     kind = values.get("kind")
-    if kind is not None and tree.get("kind", kind) != kind:
-        laying.merged.dropped.append(Dropped(path, here, "kind", dict(tree), dict(origins)))
+    if type(kind) is str and tree.get("kind", kind) != kind:
+        laying.merged.dropped.append(Dropped(path, here, "kind", dict(tree)))
         tree.clear()
         origins.clear()
     for key, value in values.items():
-        if type(value) is not dict and type(tree.get(key)) is not dict and not laying.moved:
+        if type(value) is dict or type(tree.get(key)) is dict:
+            below = (*path, key)
+            _lay_table_or_directive(laying, value, tree, origins, below, laying.moved.get(below, (*source, key)))
+        elif laying.moved:
+            table = laying.moved.get((*path, key), (*source, key))[:-1]
+            tree[key], origins[key] = value, Written(laying.number, table)
+        else:
             tree[key] = value
             origins[key] = here
-        else:
-            _lay_odd(laying, key, value, tree, origins, path, source)
 
 
-def _lay_odd(
-    laying: _Laying, key: str, value: Any, tree: Tree, origins: Origins, path: Path, source: Path
+def _lay_table_or_directive(
+    laying: _Laying, value: Any, tree: Tree, origins: Origins, path: Path, source: Path
 ) -> None:
-    """What is not just a plain value on a plain value."""
-    path = (*path, key)
-    source = laying.moved.get(path, (*source, key))
-    here = Written(laying.number, source[:-1])
+    """What is not just a plain value on a plain value or on nothing. `tree` and `origins` are the table's."""
+    key = str(path[-1])
     earlier = tree.get(key)
     if is_table(value):
         if earlier is None:
-            tree[key], origins[key] = {}, {}
+            earlier = tree[key] = {}
+            origins[key] = {}
         elif not is_table(earlier):
             place = laying.place_of(path, is_a_table=False)
             laying.refuse(source, path, f"a table here, but {describe(earlier)} at {place}")
             return
         below = origins[key]
-        assert isinstance(below, dict), "tables have a table of origins"
-        _lay(laying, value, tree[key], below, path, source)
+        assert isinstance(below, dict), "a table has a table of origins"
+        _lay(laying, value, earlier, below, path, source)
+    elif type(value) is dict and (is_table(earlier) or "_unset" in value) and value != {"_unset": True}:
+        pass  # a directive that is malformed, or stands for a table: reported by the key check
     elif type(value) is dict and "_unset" in value:
         _unset(laying, tree, origins, path, source)
     elif is_table(earlier):
         place = laying.place_of(path, is_a_table=True)
         laying.refuse(source, path, f"a value here, but a table at {place}")
-    elif type(value) is dict and "_ref" not in value:
-        tree[key] = _joined(laying, value, earlier, path, source)
-        origins[key] = here
     else:
-        tree[key] = value
-        origins[key] = here
+        joins = type(value) is dict and "_ref" not in value
+        tree[key] = _joined(laying, value, earlier, path, source) if joins else value
+        origins[key] = Written(laying.number, source[:-1])
 
 
 def _unset(laying: _Laying, tree: Tree, origins: Origins, path: Path, source: Path) -> None:
@@ -111,8 +113,8 @@ def _unset(laying: _Laying, tree: Tree, origins: Origins, path: Path, source: Pa
         mend = "" if laying.number else "a base has to be named by extends"
         laying.refuse((*source, "_unset"), path, "nothing to unset: no earlier layer sets it", mend=mend)
         return
-    dropped = Dropped(path, Written(laying.number, source), "_unset", tree.pop(key), origins.pop(key))
-    laying.merged.dropped.append(dropped)
+    del origins[key]
+    laying.merged.dropped.append(Dropped(path, Written(laying.number, source), "_unset", tree.pop(key)))
 
 
 def _joined(laying: _Laying, directive: Tree, earlier: Any, path: Path, source: Path) -> Any:

@@ -4,13 +4,14 @@ One origin is shared by all keys that a layer writes into one table, so keeping 
 and columns are found only when somebody asks.
 """
 
-import ast
-import os
+import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path as FilePath
 from typing import NamedTuple, Union
 
 from falsework.layer import Layer, Spot
+from falsework.layers import shown_path
 from falsework.places import Path
 
 
@@ -73,14 +74,12 @@ def spot_name(spot: Spot) -> str:
 
 def default_place(default: Default) -> str:
     """Where the schema's source writes the field, found by reading that source; without a source, the class's name."""
-    from falsework.layers import shown_path
-
     for owner in default.owner.__mro__:
         module = sys.modules.get(owner.__module__)
-        file = getattr(module, "__file__", None)
-        line = _line_of_field(file, owner.__qualname__, default.field) if file else None
-        if line is not None:
-            return f"default {shown_path(os.path.abspath(file))}:{line}"
+        file: str | None = getattr(module, "__file__", None)
+        line = _line_of_field(FilePath(file), owner.__name__, default.field) if file else None
+        if file and line:
+            return f"default {shown_path(FilePath(file).absolute())}:{line}"
     return f"default {default.owner.__qualname__}.{default.field}"
 
 
@@ -91,18 +90,12 @@ def _holds_table(layer: Layer, path: Path) -> bool:
     return isinstance(node, dict)
 
 
-def _line_of_field(file: str, qualname: str, field: str) -> int | None:
+def _line_of_field(file: FilePath, owner: str, field: str) -> int | None:
+    """The line of `field: ...` below `class owner`, by its look: `ast` takes ten times as long to say the same."""
     try:
-        with open(file, "rb") as source:
-            scope: ast.AST | None = ast.parse(source.read())
-    except (OSError, SyntaxError, ValueError):
+        source = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
         return None
-    for name in qualname.split("."):
-        nodes = ast.walk(scope) if name != "<locals>" and scope else ()
-        scope = next((node for node in nodes if getattr(node, "name", None) == name), scope)
-    if not isinstance(scope, ast.ClassDef):
-        return None
-    for statement in scope.body:
-        if isinstance(statement, ast.AnnAssign) and getattr(statement.target, "id", None) == field:
-            return statement.lineno
-    return None
+    pattern = rf"^([ \t]*)class {owner}\b.*\n(?:\1[ \t]+\S.*\n|[ \t]*\n)*?\1[ \t]+{field}[ \t]*:"
+    match = re.search(pattern, source, re.MULTILINE)
+    return source.count("\n", 0, match.end()) + 1 if match else None

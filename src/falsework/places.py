@@ -24,7 +24,7 @@ _STRING = re.compile(
     r'|"(?:[^"\\\n]++|\\.)*+"'
     r"|'[^'\n]*+'"
 )
-_PLAIN = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]++|[^\s,\]}#]++")  # numbers, booleans, dates; one date form has a blank
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]++|[^\s,\]}#]++")  # one way to write a date has a blank
 
 
 class Lost(ValueError):
@@ -61,7 +61,7 @@ class _Scan(NamedTuple):
 
 
 def scan(text: str) -> Places:
-    """Every place in a text with `\\n` line ends. Raises Lost on text that tomllib refuses (not on all of it)."""
+    """Every place in a text with Unix line ends. Raises Lost on text that tomllib refuses (not on all of it)."""
     scanned = _Scan(text, Places({}, {}, {}, []))
     lengths: dict[Path, int] = {}  # of arrays of tables so far
     table: Path = ()

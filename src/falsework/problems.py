@@ -53,7 +53,7 @@ class ConfigError(Exception):
 def in_order(problems: Iterable[Problem], layers: Sequence[Layer]) -> list[Problem]:
     """Sort by file in order of application, then by line; a problem of a layer applied twice is kept once."""
     rank = {id(layer): number for number, layer in reversed(list(enumerate(layers)))}
-    placed = {}
+    placed: dict[tuple[int, int, int, str, str], Problem] = {}
     for problem in problems:
         spot = problem.spot
         file = rank.get(id(spot.layer), len(rank)) if spot else len(rank) + 1
@@ -91,7 +91,8 @@ def describe(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return f"the number {value}" if isinstance(value, float) or abs(value) < 10**40 else "a number of over 40 digits"
+        is_long = isinstance(value, int) and abs(value) >= 10**_MAX_STRING
+        return f"a number of over {_MAX_STRING} digits" if is_long else f"the number {value}"
     if isinstance(value, datetime | date | time):
         return f"the date or time {value}"
     return "a table" if isinstance(value, dict) else "a list"

@@ -1,6 +1,6 @@
 """`_every` and `_when`: what one layer says for tables it does not name.
 
-    expand(values, below) -> (plain values, moved)
+    expand(values, below) -> Expansion(values, moved, skipped)
 
 Read on top of `below`, the tree of all earlier layers. `[eval._every]` holds for every table below `eval` that exists
 there or in this layer; `[model._when.gpt]` holds while the kind in force is gpt. The more particular wins: `_every`
@@ -25,9 +25,7 @@ class Expansion(NamedTuple):
 
 def expand(values: Tree, below: Tree) -> Expansion:
     """Say everything at its own path. Malformed words are left out: the key check has reported them."""
-    expansion = Expansion({}, {}, [])
-    expansion.values.update(_expand(expansion, values, below, (), ()))
-    return expansion
+    return _expand(values, below, (), ())
 
 
 def is_table(value: object) -> bool:
@@ -35,49 +33,50 @@ def is_table(value: object) -> bool:
     return type(value) is dict and VALUE_DIRECTIVES.isdisjoint(value)
 
 
-def _expand(expansion: Expansion, values: Tree, below: Any, path: Path, source: Path, kind: object = None) -> Tree:
+def _expand(values: Tree, below: Any, path: Path, source: Path, kind: object = None) -> Expansion:
+    """One table of the layer, which stands at `source` in the file and speaks of `path`."""
     below = below if is_table(below) else {}
     kind = values.get("kind", kind or below.get("kind"))
-    plain = {}
+    table = Expansion({}, {}, [])
     for key, value in values.items():
-        if type(value) is not dict or not VALUE_DIRECTIVES.isdisjoint(value):
-            plain[key] = value
-        elif key not in ("_when", "_every"):
-            plain[key] = _expand(expansion, value, below.get(key), (*path, key), (*source, key))
+        if key not in ("_when", "_every"):
+            table.values[key] = value
+            if is_table(value):
+                inner = _expand(value, below.get(key), (*path, key), (*source, key))
+                table.values[key] = inner.values
+                table.moved.update(inner.moved)
+                table.skipped.extend(inner.skipped)
     when, every = values.get("_when"), values.get("_every")
-    if type(when) is dict:
-        _apply_when(expansion, plain, when, (kind, below, path, source))
-    if type(every) is dict:
-        _apply_every(expansion, plain, every, below, path, (*source, "_every"))
-    return plain
-
-
-def _apply_when(expansion: Expansion, plain: Tree, when: Tree, at: tuple[object, Tree, Path, Path]) -> None:
-    kind, below, path, source = at
-    for name, body in when.items():
+    for name, body in when.items() if type(when) is dict else ():
         inside = (*source, "_when", name)
         if name != kind:
-            expansion.skipped.append(inside)
-        elif type(body) is dict:
-            strong = _expand(expansion, body, below, path, inside)
-            _overlay(expansion, plain, strong, path, inside, wins=True)
+            table.skipped.append(inside)
+        elif is_table(body):
+            strong = _expand(body, below, path, inside)
+            _overlay(table, table.values, strong, strong.values, (path, inside), wins=True)
+    if type(every) is dict and is_table(every):
+        _apply_every(table, every, below, path, (*source, "_every"))
+    return table
 
 
-def _apply_every(expansion: Expansion, plain: Tree, every: Tree, below: Tree, path: Path, source: Path) -> None:
-    names = [name for name in {**below, **plain} if is_table(plain.get(name, below.get(name)))]
+def _apply_every(table: Expansion, every: Tree, below: Tree, path: Path, source: Path) -> None:
+    names = [name for name in {**below, **table.values} if is_table(table.values.get(name, below.get(name)))]
     for name in names:
-        own = plain.setdefault(name, {})
-        kind = own.get("kind")
-        weak = _expand(expansion, every, below.get(name), (*path, name), source, kind)
-        _overlay(expansion, own, weak, (*path, name), source, wins=False)
+        own = table.values.setdefault(name, {})
+        weak = _expand(every, below.get(name), (*path, name), source, own.get("kind"))
+        _overlay(table, own, weak, weak.values, ((*path, name), source), wins=False)
 
 
-def _overlay(expansion: Expansion, plain: Tree, other: Tree, path: Path, source: Path, *, wins: bool) -> None:
-    """Put `other`, which stands at `source` in the file, over (`wins`) or under the keys of `plain` at `path`."""
-    for key, value in other.items():
-        here, there = (*path, key), (*source, key)
-        if is_table(value) and is_table(plain.get(key)):
-            _overlay(expansion, plain[key], value, here, there, wins=wins)
-        elif wins or key not in plain:
-            plain[key] = value
-            expansion.moved.setdefault(here, there)
+def _overlay(table: Expansion, own: Tree, other: Expansion, values: Tree, at: tuple[Path, Path], *, wins: bool) -> None:
+    """Put `values`, a part of `other`, over (`wins`) or under `own`; `at`: the path they speak of, and their own."""
+    for key, value in values.items():
+        here, there = ((*part, key) for part in at)
+        if key == "kind":
+            continue  # reported by the key check
+        if is_table(value) and is_table(own.get(key)):
+            _overlay(table, own[key], other, value, (here, there), wins=wins)
+        elif wins or key not in own:
+            own[key] = value
+            table.moved[here] = there
+            table.moved.update((path, place) for path, place in other.moved.items() if path[: len(here)] == here)
+    table.skipped.extend(path for path in other.skipped if path not in table.skipped)

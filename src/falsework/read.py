@@ -1,4 +1,4 @@
-"""Bytes of one file -> Layer. UTF-8, TOML 1.0, a byte-order mark and CRLF allowed; everything else is a located problem.
+"""Bytes of one file -> Layer. UTF-8 and TOML 1.0; a byte-order mark and CRLF are allowed.
 
     read_layer(path, name) -> Layer, or ConfigError with what is wrong in this file
 
@@ -6,43 +6,42 @@ It opens the one file it is told to open, regular files only, and takes the thre
 out of the values. What the other keys mean is not its business.
 """
 
-import os
 import re
 import stat
 import tomllib
+from pathlib import Path as FilePath
 from typing import Any
+
+from attrs import evolve
 
 from falsework.layer import Layer, Spot, Tree
 from falsework.places import MAX_DEPTH, Lost, Span, scan
 from falsework.problems import ConfigError, Problem, describe
 
-MAX_BYTES = 1_000_000  # about 15 times the largest config we could imagine (2,000 leaves are 65 kB)
+MAX_BYTES = 1_000_000  # 2,000 leaves are 65 kB
 
 _TOMLLIB_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 # tomllib takes quadratic time over the parts of a dotted key, so absurd ones are refused before it sees them.
-_ABSURD_KEY = re.compile(r"""(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % MAX_DEPTH)
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_ABSURD_KEY = re.compile(f"(?:{_PART}){{{MAX_DEPTH}}}")
 
 
-def read_layer(path: str, name: str) -> Layer:
+def read_layer(path: FilePath, name: str) -> Layer:
     """Read and parse one file. Raises OSError when it cannot be read, ConfigError when it is no TOML."""
     data = _read_bytes(path, name)
     text = _decode(data, name).removeprefix("\ufeff").replace("\r\n", "\n")
     unparsed = Layer(name=name, data=data, text=text, values={})
-    values = _parse(unparsed)
-    reserved = _Reserved(Layer(name=name, data=data, text=text, values=values))
-    layer = reserved.layer(values)
-    if reserved.problems:
-        raise ConfigError(reserved.problems)
-    return layer
+    _refuse_absurd_keys(unparsed)
+    return _without_reserved(evolve(unparsed, values=_parse(unparsed)))
 
 
-def _read_bytes(path: str, name: str) -> bytes:
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError("is a directory" if os.path.isdir(path) else "is not a regular file")
-    with open(path, "rb") as file:
+def _read_bytes(path: FilePath, name: str) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is a directory" if path.is_dir() else "it is not a regular file")
+    with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        what = f"is larger than {MAX_BYTES // 1_000_000} MB; a config this large is a data file"
+        what = f"larger than {MAX_BYTES // 1_000_000} MB; so much text is data, not config"
         raise ConfigError([Problem(what, where=name)])
     return data
 
@@ -51,31 +50,35 @@ def _decode(data: bytes, name: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        text = data.decode(errors="backslashreplace").replace("\r\n", "\n")
-        start = len(data[: error.start].decode().replace("\r\n", "\n"))
-        spot = Spot(Layer(name=name, data=data, text=text, values={}), span=Span(start, start + 4))
-        what = f"not UTF-8 text: the byte 0x{data[error.start]:02x} stands here"
+        before = data[: error.start].decode().replace("\r\n", "\n")
+        text = before + data[error.start :].decode(errors="backslashreplace").replace("\r\n", "\n")
+        escape = Span(len(before), len(before) + len("\\xff"))
+        spot = Spot(Layer(name=name, data=data, text=text, values={}), span=escape)
+        what = f"not UTF-8 text: here stands the byte 0x{data[error.start]:02x}"
         raise ConfigError([Problem(what, spot=spot, help="save the file as UTF-8")]) from None
 
 
-def _parse(unparsed: Layer) -> Tree:
-    """The values, no deeper than MAX_DEPTH; the layer is only there for problems to point into."""
-    text = unparsed.text
-    for line in text.split("\n") if text.count(".") >= MAX_DEPTH else ():
+def _refuse_absurd_keys(unparsed: Layer) -> None:
+    for number, line in enumerate(unparsed.text.split("\n")):
         if line.count(".") >= MAX_DEPTH and _ABSURD_KEY.search(line):
-            start = text.index(line)
+            start = _offset(unparsed.text, number + 1, 1)
             spot = Spot(unparsed, span=Span(start, start + len(line)))
             raise ConfigError([Problem(f"a dotted key of over {MAX_DEPTH} parts", spot=spot)])
+
+
+def _parse(unparsed: Layer) -> Tree:
+    """The values, no deeper than MAX_DEPTH."""
+    name = unparsed.name
     try:
-        values = tomllib.loads(text)
+        values = tomllib.loads(unparsed.text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(unparsed, str(error))]) from None
     except RecursionError:
-        raise ConfigError([Problem("tables or lists are nested too deeply", where=unparsed.name)]) from None
+        raise ConfigError([Problem("tables or lists are nested too deeply", where=name)]) from None
     except ValueError as error:  # a number of thousands of digits
-        raise ConfigError([Problem(str(error), where=unparsed.name)]) from None
+        raise ConfigError([Problem(f"not TOML: {error}", where=name)]) from None
     if _is_too_deep(values):
-        raise ConfigError([Problem(f"tables are nested over {MAX_DEPTH} deep", where=unparsed.name)])
+        raise ConfigError([Problem(f"tables or lists are nested over {MAX_DEPTH} deep", where=name)])
     return values
 
 
@@ -115,26 +118,18 @@ def _is_too_deep(values: Tree) -> bool:
     return True
 
 
-class _Reserved:
-    """The reserved keys of one file, taken out of its values; problems say which are not what they should be."""
-
-    def __init__(self, raw: Layer) -> None:
-        self.raw = raw
-        self.problems: list[Problem] = []
-
-    def layer(self, values: Tree) -> Layer:
-        extends = values.pop("extends", [])
-        why = values.pop("why", "")
-        version = values.pop("schema", None)
-        extends = extends if isinstance(extends, list) else [extends]
-        if not all(isinstance(base, str) and base for base in extends):
-            self._refuse("extends", "expected a file name or a list of file names", 'write extends = "01_baseline.toml"')
-        if not isinstance(why, str):
-            self._refuse("why", f"expected a sentence, got {describe(why)}", 'write why = "what this run is to tell"')
-        if version is not None and (type(version) is not int or version < 1):
-            self._refuse("schema", f"expected a whole number from 1, got {describe(version)}", "write schema = 1")
-        raw = self.raw
-        return Layer(raw.name, raw.data, raw.text, values, tuple(extends), why, version)
-
-    def _refuse(self, key: str, what: str, mend: str) -> None:
-        self.problems.append(Problem(what, (key,), Spot(self.raw, (key,), "value"), mend))
+def _without_reserved(layer: Layer) -> Layer:
+    """The layer with its reserved keys in their own fields. Raises ConfigError when they are not as they should be."""
+    values = dict(layer.values)
+    extends, why, version = values.pop("extends", []), values.pop("why", ""), values.pop("schema", None)
+    bases = extends if isinstance(extends, list) else [extends]
+    wrong = []
+    if not all(isinstance(base, str) and base for base in bases):
+        wrong.append(("extends", "expected a file name or a list of them", 'write extends = "01_baseline.toml"'))
+    if not isinstance(why, str):
+        wrong.append(("why", f"expected a sentence, got {describe(why)}", 'write why = "what this run is to tell"'))
+    if version is not None and (type(version) is not int or version < 1):
+        wrong.append(("schema", f"expected a whole number from 1, got {describe(version)}", "write schema = 1"))
+    if wrong:
+        raise ConfigError(Problem(what, (key,), Spot(layer, (key,), "value"), mend) for key, what, mend in wrong)
+    return evolve(layer, values=values, extends=tuple(bases), why=why, schema_version=version)

@@ -72,7 +72,8 @@ def _refuse_target(filling: Filling, tree: Tree, link: Tie, target: Path, value:
         return
     field = field_at(filling.root, tree, target)
     if field is not None and field.is_optional:
-        filling.refuse(link.path, f"{name} is optional, and nothing sets it", spot, f"set {name}, or write the value here")
+        mend = f"set {name}, or write the value here"
+        filling.refuse(link.path, f"{name} is optional, and nothing sets it", spot, mend)
         return
     near = nearest(name, _paths(tree, ()))
     filling.refuse(link.path, f"there is no {name}", spot, f"did you mean {near}?" if near else "")

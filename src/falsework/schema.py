@@ -71,6 +71,15 @@ def compile_schema(root: type, kinds: Kinds) -> Table:
     return _table(root, kinds, ())
 
 
+def fields_of(shape: Table | Component, kind: object) -> dict[str, Shape]:
+    """The keys a table takes; those of every kind while the kind is not known."""
+    if isinstance(shape, Table):
+        return {field.name: field.shape for field in shape.fields.values()}
+    known = shape.kinds.get(kind) if isinstance(kind, str) else None
+    tables = [known] if known else list(shape.kinds.values())
+    return {name: shape for table in reversed(tables) for name, shape in fields_of(table, None).items()}
+
+
 def field_at(root: Table, tree: dict[str, Any], path: Path) -> Field | None:
     """The field of the schema at `path`, in the kinds that the tree has."""
     shape: Shape = root

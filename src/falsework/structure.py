@@ -60,20 +60,25 @@ def strict_converter(kinds: Kinds) -> BaseConverter:
     converter = BaseConverter(detailed_validation=False)
     for scalar, hook in ((bool, _boolean), (int, _integer), (float, _number), (str, _string), (FilePath, _path)):
         converter.register_structure_hook(scalar, hook)
-    converter.register_structure_hook_func(lambda annotation: get_origin(annotation) is Literal, _literal)
-    converter.register_structure_hook_factory(lambda annotation: get_origin(annotation) is tuple, _list_hook)
-    converter.register_structure_hook_factory(lambda annotation: get_origin(annotation) in (dict, Mapping), _named_hook)
-    converter.register_structure_hook_factory(_is_optional, _optional_hook)
-    converter.register_structure_hook_factory(attrs.has, _table_hook)
+    converter.register_structure_hook_func(lambda annotation: _origin(annotation) is Literal, _literal)
 
-    @converter.register_structure_hook_factory(lambda annotation: annotation in kinds)
-    def _(annotation: Any, converter: BaseConverter) -> Hook:
+    def component_hook(annotation: Any, converter: BaseConverter) -> Hook:
         return _component_hook(kinds[annotation], converter)
 
+    def register(predicate: Callable[[Any], bool], factory: Callable[[Any, BaseConverter], Hook]) -> None:
+        converter.register_structure_hook_factory(predicate, factory)
+
+    register(lambda annotation: _origin(annotation) is tuple, _list_hook)
+    register(lambda annotation: _origin(annotation) in (dict, Mapping), _named_hook)
+    register(_is_optional, _optional_hook)
+    register(attrs.has, _table_hook)
+    register(
+        lambda annotation: annotation in kinds, component_hook
+    )  # asked first: one class can be a union of one kind
     return converter
 
 
-def _table_hook(owner: type, converter: BaseConverter) -> Hook:
+def _table_hook(owner: Any, converter: BaseConverter) -> Hook:
     fields = [(field.name, converter.get_structure_hook(field.type), field.type) for field in attrs.fields(owner)]
 
     def structure(table: Any, _: Any) -> Any:
@@ -98,7 +103,7 @@ def _table_hook(owner: type, converter: BaseConverter) -> Hook:
     return structure
 
 
-def _failing(owner: type, values: Tree) -> list[Fault]:
+def _failing(owner: Any, values: Tree) -> list[Fault]:
     """The faults that each validator finds by itself, on an instance that holds the values but was never checked."""
     instance = owner.__new__(owner)
     for name, value in values.items():
@@ -252,5 +257,10 @@ def _spelled(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _origin(annotation: Any) -> Any:
+    """`get_origin`, whose declared type is narrower than what annotations are."""
+    return get_origin(annotation)
+
+
 def _is_optional(annotation: Any) -> bool:
-    return get_origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation)
+    return _origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation)

@@ -1,6 +1,7 @@
 """Checkpoints that are either whole or not there: written beside, synced, listed in a manifest, then renamed.
 
-A directory counts as a checkpoint only when every file in its manifest has the size and the sha256 written there.
+A directory counts as a checkpoint only when its manifest has the sha256 that it names, and every file in it the size
+and the sha256 written there.
 """
 
 import hashlib
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
 from torch import nn
 
@@ -37,31 +39,41 @@ def save_checkpoint(root: Path, state: TrainState, *, keep: int, facts: dict[str
     """
     assert keep >= 1, keep
     final = root / f"step_{state.step:08}"
+    for left_behind in root.glob(".writing_*"):  # by a kill or a full disk
+        shutil.rmtree(left_behind)
     beside = root / f".writing_{final.name}"
-    shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    save_model(state.model, str(beside / "model.safetensors"))
-    torch.save([optimizer.state_dict() for optimizer in state.optimizers], beside / "optimizers.pt")
-    written = sorted(path.name for path in beside.iterdir())
-    manifest = {
-        "step": state.step,
-        "num_tokens": state.num_tokens,
-        **facts,
-        "files": {name: _identity(beside / name) for name in written},
-    }
-    (beside / MANIFEST).write_text(json.dumps(manifest, indent=1))
-    for name in [*written, MANIFEST]:
-        _sync(beside / name)
-    _sync(beside)
+    _write(beside, state, facts)
     if final.exists() and not find_fault(final):  # a resumed run reached this step again, with the same bits
         shutil.rmtree(beside)
         return final
     shutil.rmtree(final, ignore_errors=True)
     beside.rename(final)
     _sync(root)
-    for old in list(_directories(root))[keep:]:
-        shutil.rmtree(old)
+    older = [directory for directory in _directories(root) if directory.name < final.name]  # a newer one is broken
+    for directory in older[keep - 1 :]:
+        shutil.rmtree(directory)
     return final
+
+
+def _write(directory: Path, state: TrainState, facts: dict[str, Any]) -> None:
+    """Fills a directory with the files of a checkpoint, the manifest last, and syncs them."""
+    try:
+        save_model(state.model, str(directory / "model.safetensors"))
+        torch.save([optimizer.state_dict() for optimizer in state.optimizers], directory / "optimizers.pt")
+    except (SafetensorError, RuntimeError) as error:  # how the two libraries report a full disk
+        raise OSError(f"{directory} cannot be written: {error}") from error
+    written = sorted(path.name for path in directory.iterdir())
+    manifest = {
+        "step": state.step,
+        "num_tokens": state.num_tokens,
+        **facts,
+        "files": {name: _identity(directory / name) for name in written},
+    }
+    (directory / MANIFEST).write_text(json.dumps({**manifest, "sha256": _seal(manifest)}, indent=1))
+    for name in [*written, MANIFEST]:
+        _sync(directory / name)
+    _sync(directory)
 
 
 def newest_checkpoint(root: Path) -> tuple[Path | None, list[str]]:
@@ -89,9 +101,12 @@ def load_checkpoint(directory: Path, state: TrainState) -> None:
 def find_fault(directory: Path) -> str:
     """What keeps a directory from being a whole checkpoint, or ""."""
     try:
-        files = json.loads((directory / MANIFEST).read_text())["files"]
-    except (OSError, ValueError, KeyError) as error:
+        manifest = json.loads((directory / MANIFEST).read_bytes())
+        seal, files = manifest.pop("sha256"), manifest["files"]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         return f"{MANIFEST} cannot be read ({error})"
+    if seal != _seal(manifest):
+        return f"{MANIFEST} is not what was written"
     for name, identity in files.items():
         if not (directory / name).is_file():
             return f"{name} is missing"
@@ -111,6 +126,11 @@ def _identity(path: Path) -> dict[str, Any]:
         while chunk := file.read(READ_BYTES):
             digest.update(chunk)
     return {"num_bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    """What the manifest says of itself, so that a flipped bit in its step is found too."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _sync(path: Path) -> None:

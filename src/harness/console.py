@@ -73,7 +73,7 @@ class Console:
         if isinstance(self._log, list):
             self._log.append(line)
         else:
-            with self._log.open("a") as file:
+            with self._log.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
 
 

@@ -5,8 +5,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from harness.checkpoint import TrainState, load_checkpoint, newest_checkpoint, save_checkpoint
 from harness.console import Console
 from harness.evaluate import evaluate_all
@@ -58,7 +56,10 @@ def train(job: Job, ranks: Ranks, run: RunDirectory | None, console: Console, st
             _save(job, state, ranks, run)
             return Ended(reason=stop.signal_name or "a signal on another rank", step=step, metrics=evaluated)
         loss_share = forward_backward(job, wrapped, ranks, step, fetched)
-        norm = _finite(clip(parameters, clip_norm=job.clip_norm), step)
+        norm = float(clip(parameters, clip_norm=job.clip_norm))
+        if not math.isfinite(norm):  # on every rank or on none: after the exchange all have the same gradient
+            metrics.flush(ranks, run)
+            raise _not_finite(norm, step)
         factor = update(job, peaks, step)
         state.step += 1
         state.num_tokens += fetched.num_targets
@@ -101,15 +102,11 @@ def _save(job: Job, state: TrainState, ranks: Ranks, run: RunDirectory | None) -
     ranks.wait()
 
 
-def _finite(norm: Tensor, step: int) -> float:
-    """The norm as a number. The gradient is the same on every rank after the exchange, so all ranks raise or none."""
-    value = float(norm)
-    if not math.isfinite(value):
-        raise FloatingPointError(
-            f"the gradient of step {step} is not finite (norm {value}); the weights are those of step {step - 1}\n"
-            "  help: a lower optimizer.lr or train.clip_norm, or a longer schedule.warmup_steps"
-        )
-    return value
+def _not_finite(norm: float, step: int) -> FloatingPointError:
+    return FloatingPointError(
+        f"the gradient of step {step + 1} is not finite (norm {norm}); the weights are those after step {step}\n"
+        "  help: a lower optimizer.lr or train.clip_norm, or a longer schedule.warmup_steps"
+    )
 
 
 def _numbers(means: Mapping[str, float]) -> str:

@@ -83,14 +83,11 @@ def snapshot_code(directory: Path) -> None:
             _copy(root / name, root, directory / "source")
     commit = _git(root, "rev-parse", "HEAD")
     if commit:
-        patch = _git(root, "diff", "HEAD")
+        patch = _git(root, "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD")
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "commit.txt").write_text(commit)
-        (directory / "uncommitted.patch").write_text(
-            patch
-            if len(patch) <= MAX_PATCH_BYTES
-            else f"left out: {len(patch)} bytes, the bound is {MAX_PATCH_BYTES}\n"
-        )
+        (directory / "commit.txt").write_bytes(commit)
+        left_out = f"left out: {len(patch)} bytes, the bound is {MAX_PATCH_BYTES}\n".encode()
+        (directory / "uncommitted.patch").write_bytes(patch if len(patch) <= MAX_PATCH_BYTES else left_out)
 
 
 def _copy(path: Path, root: Path, target: Path) -> None:
@@ -100,22 +97,16 @@ def _copy(path: Path, root: Path, target: Path) -> None:
         shutil.copyfile(path, to)
 
 
-def _git(root: Path, *words: str) -> str:
-    """What git prints, or "" where there is no git or no repository."""
+def _git(root: Path, *words: str) -> bytes:
+    """What git prints, or nothing where there is no git or no repository."""
     try:
         done = subprocess.run(
-            ["git", *words],
-            cwd=root,
-            check=False,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=GIT_TIMEOUT_SECONDS,
+            ["git", *words], cwd=root, check=False, capture_output=True, timeout=GIT_TIMEOUT_SECONDS
         )
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+        return b""
+    return done.stdout if done.returncode == 0 else b""
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    path.write_text(json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")

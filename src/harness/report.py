@@ -59,8 +59,7 @@ def end(job: Job, run: "RunDirectory", ended: "Ended") -> str:
 
 def _numbers(metrics: Mapping[str, float]) -> list[str]:
     rows = [
-        (key, f"{value:,.0f}" if value == int(value) and value > 1 else f"{value:.4f}")
-        for key, value in metrics.items()
+        (key, f"{value:,.0f}" if value.is_integer() and value > 1 else f"{value:.4f}") for key, value in metrics.items()
     ]
     return [table(rows)] if rows else []
 

@@ -41,7 +41,7 @@ def train_session(
             ended = train(job, ranks, run, console, stop)
         except Exception as error:
             if run is not None:
-                (run.path / "error.txt").write_text(traceback.format_exc())
+                (run.path / "error.txt").write_text(traceback.format_exc(), "utf-8")
                 run.event("failed", error=f"{type(error).__name__}: {error}")
             raise
         console.end_progress()

@@ -33,9 +33,9 @@ def split_batch(*, batch_size: int, num_processes: int, micro_batch_size: int | 
         return Split(
             batch_size=batch_size, num_processes=num_processes, micro_batch_size=micro, num_micro_batches=micros
         )
-    share = _count(num_processes, "process") + (f" with micro-batches of {micro_batch_size}" if micro_batch_size else "")
+    share = f" with micro-batches of {micro_batch_size}" if micro_batch_size else ""
     raise Refused(
-        f"train.batch_size = {batch_size} does not split over {share}\n"
+        f"train.batch_size = {batch_size} does not split over {_count(num_processes, 'process')}{share}\n"
         f"  help: {_mend(batch_size, micro_batch_size or 1, unit)}"
     )
 

@@ -1,13 +1,17 @@
-"""A causal stack of dilated, gated convolutions over bytes: WaveNet (van den Oord et al. 2016), ByteNet (Kalchbrenner et al. 2016).
+"""A causal stack of dilated, gated convolutions over bytes.
 
-It maps tokens to logits and does nothing else. It has no longest sequence: a byte sees as far back as the stack reaches.
+WaveNet (van den Oord et al. 2016) and ByteNet (Kalchbrenner et al. 2016), with the pre-norm residuals of today.
 
-Shape letters:  B batch   T position   C channels   K taps of the kernel   V vocabulary
+It maps tokens to logits and does nothing else. Sequences may be of any length; a byte sees as far as the stack reaches.
+
+Shape letters:  B batch   T position   C channels   V vocabulary
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from zoo.functions import rms_norm
 
 MAX_DILATION = 64  # dilations double from layer to layer and start again at 1 beyond this
 
@@ -39,7 +43,7 @@ class Convnet(nn.Module):
         x_BTC = self.embedding(tokens_BT)
         for block in self.blocks:
             x_BTC = block(x_BTC)
-        logits_BTV: Tensor = self.head(F.rms_norm(x_BTC, (x_BTC.shape[-1],))).float()
+        logits_BTV: Tensor = self.head(rms_norm(x_BTC)).float()
         return logits_BTV
 
 
@@ -56,8 +60,8 @@ class GatedConvolution(nn.Module):
         nn.init.zeros_(self.out.weight)
 
     def forward(self, x_BTC: Tensor) -> Tensor:
-        num_positions, num_channels = x_BTC.shape[1:]
-        past_BTC = F.pad(F.rms_norm(x_BTC, (num_channels,)), (0, 0, self.reach[-1], 0))
+        num_positions = x_BTC.shape[1]
+        past_BTC = F.pad(rms_norm(x_BTC), (0, 0, self.reach[-1], 0))
         # A dilated convolution as one matrix product: on a CPU far faster than conv1d, and Muon can take its matrix.
         taps = [past_BTC[:, self.reach[-1] - reach :][:, :num_positions] for reach in self.reach]
         gated_BTC = F.glu(self.taps(torch.cat(taps, dim=-1)))

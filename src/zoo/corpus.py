@@ -15,13 +15,18 @@ SEPARATOR = b"\0"  # stands before each document, in training as in evaluation; 
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
+    """One file, or the part of it that is held out."""
+
     name: str
     content: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
-    """`train` is uint8, one dimension; `sha256` is of every name and byte, trained on or held out."""
+    """What is trained on, and what is held out. No held-out document is empty.
+
+    `train` is uint8, one dimension; `sha256` is of every name and byte, trained on or held out.
+    """
 
     train: npt.NDArray[np.uint8]
     held_out: tuple[Document, ...]
@@ -40,7 +45,7 @@ def corpus(*, train: Iterable[Document], held_out: Iterable[Document], files: It
     stream = b"".join(part for document in train for part in (SEPARATOR, document.content))
     return Corpus(
         train=np.frombuffer(stream, dtype=np.uint8),
-        held_out=tuple(held_out),
+        held_out=tuple(document for document in held_out if document.content),
         num_files=num_files,
         sha256=digest.hexdigest(),
     )
@@ -52,5 +57,6 @@ def is_held_out(name: str, fraction: float) -> bool:
 
 
 def check_fraction(held_out_fraction: float) -> None:
+    """ValueError unless both sides of the split get a share."""
     if not 0 < held_out_fraction < 1:
         raise ValueError(f"held_out_fraction must lie between 0 and 1, not {held_out_fraction}")

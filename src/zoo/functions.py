@@ -4,7 +4,7 @@ On two AVX2 cores, forward and backward: RMSNorm of queries and keys 0.7 ms inst
 of 0.8. They are differentiable once, and tests hold them to torch's own.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,12 +16,14 @@ EPSILON = 1e-6  # added to the root mean square, so that zeros stay zeros
 
 def rms_norm(x: Tensor) -> Tensor:
     """Divide by the root mean square of the last dimension (Zhang & Sennrich 2019), without a learnt gain."""
-    return cast("Tensor", _RmsNorm.apply(x))
+    y: Tensor = _RmsNorm.apply(x)  # type: ignore[no-untyped-call]
+    return y
 
 
 def squared_relu(x: Tensor) -> Tensor:
     """max(x, 0)^2 (So et al. 2021, "Primer")."""
-    return cast("Tensor", _SquaredRelu.apply(x))
+    y: Tensor = _SquaredRelu.apply(x)  # type: ignore[no-untyped-call]
+    return y
 
 
 class _RmsNorm(torch.autograd.Function):
@@ -29,7 +31,7 @@ class _RmsNorm(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor) -> Tensor:
         root_mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32) * x.shape[-1] ** -0.5
         scale = (root_mean_square + EPSILON).reciprocal_().type_as(x)
-        y = x * scale
+        y: Tensor = x * scale
         ctx.save_for_backward(y, scale)
         return y
 
@@ -42,14 +44,16 @@ class _RmsNorm(torch.autograd.Function):
 
 
 class _SquaredRelu(torch.autograd.Function):
+    """Works in place where it may: on a CPU, touching fresh memory costs more than the arithmetic."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        positive = F.relu(x)
-        ctx.save_for_backward(positive)
-        return positive * positive
+        ctx.save_for_backward(x)
+        y = F.relu(x)
+        return y.mul_(y)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        (positive,) = ctx.saved_tensors
-        return (gradient * positive).mul_(2)
+        (x,) = ctx.saved_tensors
+        return F.relu(x).mul_(gradient).mul_(2)

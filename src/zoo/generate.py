@@ -44,7 +44,9 @@ def sample(logits_BV: Tensor, noise_B: Tensor, *, temperature: float, top_p: flo
     """
     if temperature == 0:
         return logits_BV.argmax(dim=-1)
-    probabilities_BV, order_BV = (logits_BV.double() / temperature).softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
+    probabilities_BV, order_BV = (
+        (logits_BV.double() / temperature).softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
+    )
     cumulative_BV = probabilities_BV.cumsum(dim=-1)
     kept_B = (cumulative_BV < top_p).sum(dim=-1, keepdim=True).clamp(max=logits_BV.shape[-1] - 1)
     threshold_B = noise_B[:, None] * cumulative_BV.gather(1, kept_B)

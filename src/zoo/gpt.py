@@ -2,7 +2,7 @@
 
 It maps tokens to logits and does nothing else: no loss, no sampling, no loading of other people's weights.
 
-Shape letters:  B batch   T position   D width   H heads   C channels of one head   F width of the MLP   V vocabulary
+Shape letters:  B batch   T position   D width   H heads   C channels of one head   V vocabulary   N = B * T
 """
 
 import torch
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from zoo.functions import rms_norm, squared_relu
 
-HASH_MULTIPLIER = 1_000_003  # an odd prime; byte values are far smaller, so neighbouring n-grams land far apart
+HASH_MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64  # 2^64 over the golden ratio, as int64 (Knuth 1973, section 6.4)
 
 
 class Gpt(nn.Module):
     """tokens_BT (int64) -> logits_BTV (float32). Position t sees tokens 0..t.
 
-    `num_hash_buckets` > 0 adds to each byte's embedding those of the bigram and the trigram that end there, looked up
-    by hash in one table of that many rows (hash n-gram embeddings: Pagnoni et al. 2024, "Byte Latent Transformer").
+    `num_hash_buckets` > 0 adds to each byte's embedding those of the n-grams that end there, of 2 to `max_ngram` bytes,
+    looked up by hash in one table of that many rows (Pagnoni et al. 2024, "Byte Latent Transformer").
     Weights come from torch's global generator. ValueError for shapes that cannot be.
     """
 
@@ -33,6 +33,7 @@ class Gpt(nn.Module):
         dropout: float = 0.0,
         tied_head: bool = False,
         num_hash_buckets: int = 0,
+        max_ngram: int = 3,
         vocab_size: int = 256,
     ) -> None:
         super().__init__()
@@ -42,7 +43,9 @@ class Gpt(nn.Module):
             raise ValueError(f"rotary positions need an even width per head, not {width} / {num_heads}")
         self.max_positions = max_positions
         self.embedding = nn.Embedding(vocab_size, width)
-        self.ngrams = HashedNgrams(num_buckets=num_hash_buckets, width=width) if num_hash_buckets else None
+        self.ngrams: HashedNgrams | None = None
+        if num_hash_buckets:
+            self.ngrams = HashedNgrams(num_buckets=num_hash_buckets, max_ngram=max_ngram, width=width)
         self.blocks = nn.ModuleList(
             Block(width=width, num_heads=num_heads, mlp_width=round(mlp_ratio * width), dropout=dropout)
             for _ in range(num_layers)
@@ -90,9 +93,9 @@ class Block(nn.Module):
 
     def attention(self, x_BTD: Tensor, rotations: Tensor) -> Tensor:
         qk_BTHC, v_BTHC = (
-            self.query_key_value(x_BTD).unflatten(-1, (3 * self.num_heads, -1)).split(
-                (2 * self.num_heads, self.num_heads), dim=-2
-            )
+            self.query_key_value(x_BTD)
+            .unflatten(-1, (3 * self.num_heads, -1))
+            .split((2 * self.num_heads, self.num_heads), dim=-2)
         )
         # QK norm (Henry et al. 2020); queries and keys share one call each of norm and rotation
         q_BTHC, k_BTHC = rotate(rms_norm(qk_BTHC), rotations).chunk(2, dim=-2)
@@ -108,22 +111,27 @@ class Block(nn.Module):
 
 
 class HashedNgrams(nn.Module):
-    """Embeddings of the bigram and trigram that end at each byte, from one table addressed by hash."""
+    """The sum of embeddings of the n-grams that end at each byte, from one table addressed by hash."""
 
-    def __init__(self, *, num_buckets: int, width: int) -> None:
+    def __init__(self, *, num_buckets: int, max_ngram: int, width: int) -> None:
         super().__init__()
+        if max_ngram < 2:
+            raise ValueError(f"max_ngram {max_ngram} leaves no n-gram; it must be at least 2")
         self.num_buckets = num_buckets
+        self.max_ngram = max_ngram
         self.table = nn.Embedding(num_buckets, width)
-        nn.init.zeros_(self.table.weight)
+        nn.init.zeros_(self.table.weight)  # what is never seen adds nothing
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
-        hash_BT = tokens_BT
-        x_BTD = torch.zeros((), device=tokens_BT.device)
-        for order in (2, 3):
-            earlier_BT = F.pad(tokens_BT, (order - 1, 0))[:, : tokens_BT.shape[1]]  # zeros before the first byte
-            hash_BT = hash_BT * HASH_MULTIPLIER + earlier_BT + order
-            x_BTD = x_BTD + self.table(hash_BT % self.num_buckets)
-        return x_BTD
+        num_positions = tokens_BT.shape[1]
+        hash_BT = (tokens_BT + 1) * HASH_MULTIPLIER
+        hashes: list[Tensor] = []
+        for order in range(2, self.max_ngram + 1):
+            earlier_BT = F.pad(tokens_BT, (order - 1, 0))[:, :num_positions]  # zeros before the first byte
+            hash_BT = (hash_BT + earlier_BT + order) * HASH_MULTIPLIER
+            hashes.append((hash_BT >> 24) % self.num_buckets)  # a product's low bits mix badly
+        x_ND: Tensor = F.embedding_bag(torch.stack(hashes, dim=-1).flatten(0, 1), self.table.weight, mode="sum")
+        return x_ND.view(*tokens_BT.shape, -1)
 
 
 def linear(num_in: int, num_out: int, *, zero: bool = False) -> nn.Linear:
@@ -134,16 +142,16 @@ def linear(num_in: int, num_out: int, *, zero: bool = False) -> nn.Linear:
 
 
 def rotary(num_positions: int, num_channels: int) -> Tensor:
-    """Unit complex numbers (num_positions, 1, num_channels / 2): position times frequency as angle.
+    """Cosine and sine of position times frequency, as (num_positions, 1 head, num_channels / 2, 2).
 
     Su et al. 2021, "RoFormer", equation 34.
     """
     frequencies = 10_000.0 ** (-torch.arange(0, num_channels, 2) / num_channels)
     angles = torch.outer(torch.arange(num_positions), frequencies)
-    return torch.polar(torch.ones_like(angles), angles).unsqueeze(1)
+    return torch.stack((angles.cos(), angles.sin()), dim=-1).unsqueeze(1)
 
 
 def rotate(x_BTHC: Tensor, rotations: Tensor) -> Tensor:
-    """Turn each pair of neighbouring channels by its position's angle; a complex product is one pass over memory."""
+    """Turn each pair of neighbouring channels by its position's angle: a complex product, one pass over memory."""
     pairs = torch.view_as_complex(x_BTHC.float().unflatten(-1, (-1, 2)))
-    return torch.view_as_real(pairs * rotations).flatten(-2).type_as(x_BTHC)
+    return torch.view_as_real(pairs * torch.view_as_complex(rotations)).flatten(-2).type_as(x_BTHC)

@@ -1,5 +1,7 @@
-"""What training minimizes. A loss is a sum, and its targets are counted apart, so that a mean over processes and
-micro-batches is exact."""
+"""What training minimizes: a sum over targets, which are counted apart.
+
+No mean is taken here, so that whoever splits a batch over processes and micro-batches can divide exactly.
+"""
 
 import torch.nn.functional as F
 from torch import Tensor, nn

@@ -30,6 +30,7 @@ def python_source(*, held_out_fraction: float = 0.05) -> Corpus:
 
 
 def source_files(root: Path) -> Iterator[Path]:
+    """Every .py file below `root`, in no order, without the folders that are left out."""
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = [name for name in subfolders if name not in LEFT_OUT]
         yield from (Path(folder, name) for name in names if name.endswith(".py"))

@@ -12,7 +12,7 @@ Schedule = Callable[[int], float]
 
 def constant(*, warmup_steps: int = 0) -> Schedule:
     """Always the peak."""
-    return _warmed_up(warmup_steps, lambda step: 1.0)
+    return _warmed_up(warmup_steps, lambda _step: 1.0)
 
 
 def cosine(*, total_steps: int, warmup_steps: int = 0, final_fraction: float = 0.1) -> Schedule:
@@ -29,17 +29,15 @@ def cosine(*, total_steps: int, warmup_steps: int = 0, final_fraction: float = 0
 def linear(*, total_steps: int, warmup_steps: int = 0, final_fraction: float = 0.0) -> Schedule:
     """A straight line from the peak after warmup to `final_fraction` at `total_steps`."""
     _check(total_steps, warmup_steps, final_fraction)
-    return _warmed_up(
-        warmup_steps, lambda step: 1 - (1 - final_fraction) * _progress(step, warmup_steps, total_steps)
-    )
+    return _warmed_up(warmup_steps, lambda step: 1 - (1 - final_fraction) * _progress(step, warmup_steps, total_steps))
 
 
 def wsd(*, total_steps: int, decay_steps: int, warmup_steps: int = 0, final_fraction: float = 0.0) -> Schedule:
-    """Warmup, stable, decay (Hu et al. 2024, "MiniCPM"): the peak until the last `decay_steps`, then a straight line."""
+    """Warmup, stable, decay (Hu et al. 2024, "MiniCPM"): the peak, and a straight line over the last `decay_steps`."""
     _check(total_steps, warmup_steps, final_fraction)
     if not 0 < decay_steps <= total_steps - warmup_steps:
         raise ValueError(
-            f"decay_steps {decay_steps} must lie between 1 and total_steps - warmup_steps = {total_steps - warmup_steps}"
+            f"decay_steps {decay_steps} must lie between 1 and {total_steps - warmup_steps} (after warmup)"
         )
     start = total_steps - decay_steps
     return _warmed_up(warmup_steps, lambda step: 1 - (1 - final_fraction) * _progress(step, start, total_steps))

@@ -28,7 +28,7 @@ class Windows:
         return len(self.train) // self.seq_len
 
     def batch(self, indices: npt.NDArray[np.int64], epochs: npt.NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """inputs_BT and targets_BT, int64, of window `indices[i]` as cut in epoch `epochs[i]`; a target is the next byte."""
+        """inputs_BT and targets_BT (the bytes after), int64, of window `indices[i]` as cut in epoch `epochs[i]`."""
         phases = (epochs * GOLDEN_RATIO % 1 * self.seq_len).astype(np.int64)
         starts = indices * self.seq_len + phases
         positions = starts[:, None] + self.offsets

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -55,27 +56,27 @@ def make_job() -> Callable[..., Job]:
 
     def build(*, dropout: float = 0.0, num_examples: int = 10, **changes: Any) -> Job:
         model = changes.pop("model", None) or tiny_model(dropout)
-        fields = {
-            "model": model,
-            "optimizers": [torch.optim.AdamW(model.parameters(), lr=0.1)],
-            "lr_factor": lambda step: 1 / (1 + step),
-            "examples": RaggedExamples(num_examples),
-            "loss_sum": loss_sum,
-            "num_targets": num_targets,
-            "evals": {},
-            "autocast": lambda _device: nullcontext(),
-            "seed": 3,
-            "num_steps": 8,
-            "batch_size": 4,
-            "micro_batch_size": None,
-            "clip_norm": 1.0,
-            "log_every_steps": 3,
-            "eval_every_steps": None,
-            "checkpoint_every_steps": 100,
-            "keep_checkpoints": 2,
-            "facts": {"precision": "fp32"},
-        }
-        return Job(**(fields | changes))
+        job = Job(
+            model=model,
+            optimizers=[torch.optim.AdamW(model.parameters(), lr=0.1)],
+            lr_factor=lambda step: 1 / (1 + step),
+            examples=RaggedExamples(num_examples),
+            loss_sum=loss_sum,
+            num_targets=num_targets,
+            evals={},
+            autocast=lambda _device: nullcontext(),
+            seed=3,
+            num_steps=8,
+            batch_size=4,
+            micro_batch_size=None,
+            clip_norm=1.0,
+            log_every_steps=3,
+            eval_every_steps=None,
+            checkpoint_every_steps=100,
+            keep_checkpoints=2,
+            facts={"precision": "fp32"},
+        )
+        return replace(job, **changes)
 
     return build
 

@@ -1,4 +1,4 @@
-"""The order of examples against its definition, against a second implementation, and against itself as it always was."""
+"""The order of examples against its definition, a second implementation, and itself as it always was."""
 
 import hashlib
 import struct
@@ -22,14 +22,14 @@ def splitmix64_finalizer(word: int) -> int:
 
 def permuted_one_by_one(position: int, size: int, key: str) -> int:
     """The same network in whole numbers of Python, one position at a time."""
-    half_bits = next(bits for bits in count(1) if 4**bits >= size)
+    half = next(1 << bits for bits in count(1) if 4**bits >= size)
     round_keys = struct.unpack("<6Q", hashlib.blake2b(key.encode(), digest_size=48).digest())
     value = position
     while True:
-        left, right = divmod(value, 2**half_bits)
+        left, right = divmod(value, half)
         for round_key in round_keys:
-            left, right = right, left ^ splitmix64_finalizer(right ^ round_key) % 2**half_bits
-        value = left * 2**half_bits + right
+            left, right = right, left ^ splitmix64_finalizer(right ^ round_key) % half
+        value = left * half + right
         if value < size:
             return value
 

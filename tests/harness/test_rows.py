@@ -17,7 +17,9 @@ from hypothesis.strategies import dictionaries, floats, integers, lists, recursi
 from harness.rows import RowWriter, encode, read
 
 LEAVES = integers() | floats() | text()
-VALUES = recursive(LEAVES, lambda inner: lists(inner, max_size=3) | dictionaries(text(), inner, max_size=3), max_leaves=6)
+VALUES = recursive(
+    LEAVES, lambda inner: lists(inner, max_size=3) | dictionaries(text(), inner, max_size=3), max_leaves=6
+)
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 

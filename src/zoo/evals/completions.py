@@ -59,6 +59,7 @@ def complete(
 
 
 def metrics(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """The share of samples that parse, and how many there are."""
     parses = [row["parses"] for row in rows]
     return {"parse_rate": sum(parses) / len(parses), "num_samples": len(parses)}
 

@@ -1,0 +1,68 @@
+"""What the user sees when something is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from falsework import ConfigError
+from falsework.problems import MAX_SHOWN
+from tests.falsework.toy import BASE, load, write
+
+
+def report(*names: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(*names)
+    return str(caught.value)
+
+
+def test_a_report_is_places_lines_carets_and_help() -> None:
+    write("configs/base.toml", BASE)
+    write("configs/a.toml", 'extends = "base.toml"\n[model]\nnum_laers = 8\n\n[train]\nseed = "1" # one')
+    assert report("configs/a.toml") == (
+        "configs/a.toml:3:1: model.num_laers: unknown key for kind gpt\n"
+        "  3 | num_laers = 8\n"
+        "    | ^^^^^^^^^\n"
+        "  help: did you mean num_layers?\n"
+        'configs/a.toml:6:8: train.seed: expected a whole number, got the string "1"\n'
+        '  6 | seed = "1" # one\n'
+        "    |        ^^^\n"
+        "  help: write seed = 1, without quotes\n"
+        "2 problems in 1 file; nothing was run"
+    )
+
+
+def test_problems_come_by_file_in_order_of_application_then_by_line() -> None:
+    write("base.toml", BASE + "    x = 1\n    y = 1")
+    write("a.toml", 'extends = "base.toml"\nz = 1')
+    places = [line.split(": ")[0] for line in report("a.toml").splitlines() if ".toml:" in line]
+    assert places == ["base.toml:10:1", "base.toml:11:1", "a.toml:2:1"]
+    assert report("a.toml").endswith("3 problems in 2 files; nothing was run")
+
+
+def test_a_layer_that_applies_twice_is_reported_once() -> None:
+    write("root.toml", BASE + "    x = 1")
+    write("a.toml", 'extends = ["root.toml", "root.toml"]')
+    assert report("a.toml").endswith("1 problem in 1 file; nothing was run")
+
+
+def test_a_flood_is_cut() -> None:
+    write("base.toml", BASE)
+    write("a.toml", "\n".join(f"key{number} = 1" for number in range(MAX_SHOWN + 7)))
+    assert report("base.toml", "a.toml").splitlines()[-2:] == ["and 7 more", "57 problems in 1 file; nothing was run"]
+
+
+def test_nothing_in_a_file_reaches_the_terminal_as_a_control_character() -> None:
+    write("base.toml", BASE)
+    Path("a.toml").write_text('"\x7f"  = 1'.replace("\x7f", "\\u001b[31m\\u202e") + ' # \u202e\n\tseed = "\\u0007"\n')
+    shown = report("base.toml", "a.toml")
+    assert all(character == "\n" or character.isprintable() for character in shown)
+    assert "\\u0009seed" in shown
+
+
+def test_a_long_line_is_cut_around_the_caret() -> None:
+    write("base.toml", BASE)
+    write("a.toml", "weights = { " + ", ".join(f"a{number} = 1.0" for number in range(500)) + ", b = 'x', c = 1 }")
+    source, caret = report("base.toml", "a.toml").splitlines()[1:3]
+    assert len(source) < 130
+    start, end = caret.index("^"), caret.rindex("^") + 1
+    assert source[start:end] == "'x'"

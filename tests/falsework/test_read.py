@@ -1,0 +1,148 @@
+"""One file: what is read from it, and where the error points when it cannot be."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from falsework import ConfigError
+from falsework.read import MAX_BYTES, read_layer
+from tests.falsework.toy import BASE, first_lines, load, problems, write
+
+
+def test_a_byte_order_mark_and_crlf_change_nothing() -> None:
+    Path("a.toml").write_bytes(b'\xef\xbb\xbf# c\r\n[t]\r\nx = "v"\r\n')
+    layer = read_layer(Path("a.toml"), "a.toml")
+    assert layer.values == {"t": {"x": "v"}}
+    assert layer.text[slice(*layer.places.values[("t", "x")])] == '"v"'
+    assert layer.data.startswith(b"\xef\xbb\xbf# c\r\n")
+
+
+def test_bytes_that_are_no_utf8_are_pointed_at() -> None:
+    Path("a.toml").write_bytes(b'why = "ok"\r\nnote = "\xffx"\n')
+    assert first_lines("a.toml") == ["a.toml:2:9: not UTF-8 text: here stands the byte 0xff"]
+
+
+def test_a_syntax_error_has_the_place_that_tomllib_gives() -> None:
+    Path("a.toml").write_text("[train]\nseed = 1 2\n")
+    assert first_lines("a.toml") == ["a.toml:2:10: not TOML: expected newline or end of document after a statement"]
+
+
+def test_a_file_that_ends_too_early_is_pointed_at_its_end() -> None:
+    Path("a.toml").write_text('[train]\ndevice = """cpu\n')
+    [line] = first_lines("a.toml")
+    assert line.startswith("a.toml:2:16: not TOML: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "first_line"),
+    [
+        ("a = 1\nb = 2\n a = [1,\n 2]\n", "a.toml:3:2: a: set twice; first on line 1"),
+        ("[t]\nx = 1\n[u]\n[t]\ny = 1\n", "a.toml:4:1: t: set twice; first on line 1"),
+        ("x = {k = 1, k = 2}\n", "a.toml:1:13: x.k: set twice; first on line 1"),
+        ("t = 1\n\n[t]\n", "a.toml:3:1: t: set twice; first on line 1"),
+    ],
+)
+def test_what_is_set_twice_is_pointed_at_with_the_first_line(text: str, first_line: str) -> None:
+    Path("a.toml").write_text(text)
+    assert first_lines("a.toml") == [first_line]
+
+
+@pytest.mark.parametrize(
+    ("text", "first_line"),
+    [
+        ("schema = '1'", 'a.toml:1:10: schema: expected a whole number from 1, got the string "1"'),
+        ("schema = true", "a.toml:1:10: schema: expected a whole number from 1, got true"),
+        ("why = 3", "a.toml:1:7: why: expected a sentence, got the number 3"),
+        ("extends = [1]", "a.toml:1:11: extends: expected a file name or a list of them"),
+    ],
+)
+def test_reserved_keys_have_their_types(text: str, first_line: str) -> None:
+    Path("a.toml").write_text(text)
+    assert first_lines("a.toml") == [first_line]
+
+
+def test_a_file_of_ten_megabytes_is_refused_unparsed() -> None:
+    Path("a.toml").write_bytes(b"x = 1\n" * (10 * MAX_BYTES // 6))
+    assert first_lines("a.toml") == ["a.toml: larger than 1 MB; so much text is data, not config"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a = " + "[" * 5000 + "]" * 5000,
+        "a = " + "[" * 100 + "]" * 100,
+        "a = " + "{x = " * 100 + "1" + "}" * 100,
+        "[" + ".".join("a" * 10_000) + "]",
+        "\n".join("[" + ".".join("a" * depth) + "]" for depth in range(1, 500)),
+        "\n".join("[[" + ".".join("a" * depth) + "]]" for depth in range(1, 60)),
+        ".".join("a" * 100_000) + " = 1",
+        "x = " + "9" * 10_000,
+    ],
+    ids=["lists", "fewer lists", "inline", "dotted header", "headers", "arrays of tables", "dotted key", "digits"],
+)
+def test_absurd_files_are_one_clear_error(text: str) -> None:
+    Path("a.toml").write_text(text)
+    assert len(problems("a.toml")) == 1
+
+
+def test_only_regular_files_are_opened() -> None:
+    os.mkfifo("pipe.toml")
+    assert first_lines("pipe.toml") == [
+        "pipe.toml: cannot be read: it is not a regular file (named on the command line)",
+    ]
+
+
+LINES = """
+[train]
+[model]
+[model._when.gpt]
+[eval._every]
+[eval._every._when.completions]
+[eval.x]
+[[eval.x]]
+[eval.x.mode]
+[optimizer]
+[data]
+[weights]
+[train.seed]
+[_when.x]
+_unset = true
+_ref = 1
+_every = 3
+_when = []
+kind = "gpt"
+kind = "completions"
+kind = 1
+lr = nan
+mode = 'x'
+seed = { _ref = "train.seed" }
+note = { _ref = "note" }
+num_layers = { _unset = true, _ref = 'x' }
+x = {_append = [1]}
+tags = {_append = 1}
+train = 1
+weights = {a = 1, b = {}}
+"" = 1
+extends = "a.toml"
+""".splitlines()
+documents = st.one_of(
+    st.binary(max_size=60),
+    st.text(st.sampled_from("ab_[]{}=.,\"'\\ \n#1-"), max_size=60).map(str.encode),
+    st.lists(st.sampled_from(LINES), max_size=12).map(lambda lines: "\n".join(lines).encode()),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(documents)
+def test_no_bytes_give_anything_but_a_config_or_a_config_error(data: bytes) -> None:
+    write("base.toml", BASE)
+    Path("a.toml").write_bytes(data)
+    for names in (["a.toml"], ["base.toml", "a.toml", "a.toml"]):
+        try:
+            load(*names).origins()
+        except ConfigError as error:
+            report = str(error)
+            assert report.endswith("nothing was run")  # either answer is right

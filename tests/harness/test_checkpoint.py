@@ -1,0 +1,196 @@
+"""Checkpoints that were torn, flipped, lost, or killed while they were written."""
+
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from harness.checkpoint import TrainState, find_fault, load_checkpoint, newest_checkpoint, save_checkpoint
+
+FACTS = {"num_processes": 2}
+
+
+def state_at(step: int, *, width: int = 3) -> TrainState:
+    """A tied model and two optimizers that have taken `step` steps."""
+    torch.manual_seed(step)
+    embedding, head = nn.Embedding(5, width), nn.Linear(width, 5, bias=False)
+    head.weight = embedding.weight
+    model = nn.Sequential(embedding, head)
+    momentum = torch.optim.SGD([head.weight], lr=0.1, momentum=0.9)
+    state = TrainState(
+        model=model, optimizers=[torch.optim.AdamW(model.parameters(), fused=True), momentum], num_tokens=100 * step
+    )
+    for state.step in range(1, step + 1):
+        model(torch.tensor([0, 1])).square().sum().backward()
+        for optimizer in state.optimizers:
+            optimizer.step()
+    return state
+
+
+def bits(state: TrainState) -> list[object]:
+    """Every number of a state, in comparable form."""
+    tensors = dict(state.model.state_dict())
+    for number, optimizer in enumerate(state.optimizers):
+        for index, values in optimizer.state_dict()["state"].items():
+            tensors |= {f"{number}/{index}/{name}": value for name, value in values.items()}
+    return [state.step, state.num_tokens, *((name, value.numpy().tobytes()) for name, value in tensors.items())]
+
+
+def test_a_loaded_state_has_the_bits_that_were_saved(tmp_path: Path) -> None:
+    saved, loaded = state_at(3), state_at(1)
+    path = save_checkpoint(tmp_path, saved, keep=1, facts=FACTS)
+    assert bits(loaded) != bits(saved)
+    load_checkpoint(path, loaded)
+    assert bits(loaded) == bits(saved)
+    assert loaded.model[1].weight is loaded.model[0].weight  # type: ignore[index]
+
+
+def test_no_checkpoint_is_no_fault(tmp_path: Path) -> None:
+    assert newest_checkpoint(tmp_path / "missing") == (None, [])
+    assert newest_checkpoint(tmp_path) == (None, [])
+
+
+def test_the_newest_k_are_kept(tmp_path: Path) -> None:
+    for step in (1, 2, 5, 10):
+        save_checkpoint(tmp_path, state_at(step), keep=2, facts=FACTS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000005", "step_00000010"]
+
+
+def test_a_broken_newer_checkpoint_does_not_crowd_out_what_is_saved_now(tmp_path: Path) -> None:
+    for step in (2, 4):
+        save_checkpoint(tmp_path, state_at(step), keep=2, facts=FACTS)
+    (tmp_path / "step_00000004" / "model.safetensors").unlink()
+    path = save_checkpoint(tmp_path, state_at(3), keep=1, facts=FACTS)
+    assert newest_checkpoint(tmp_path)[0] == path
+    again = save_checkpoint(tmp_path, state_at(4), keep=1, facts=FACTS)
+    assert newest_checkpoint(tmp_path) == (again, [])
+
+
+def test_a_step_that_is_reached_again_keeps_its_checkpoint(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path, state_at(2), keep=1, facts=FACTS)
+    before = (path / "manifest.json").stat().st_ino
+    assert save_checkpoint(tmp_path, state_at(2), keep=1, facts=FACTS) == path
+    assert (path / "manifest.json").stat().st_ino == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def files_of(path: Path) -> list[str]:
+    return sorted(file.name for file in path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("checkpoints")
+    for step in (1, 2):
+        save_checkpoint(root, state_at(step), keep=2, facts=FACTS)
+    return root
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "model.safetensors", "optimizers.pt"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "short", "longer", "flipped", "a directory"])
+def test_damage_to_any_file_is_found_and_the_checkpoint_before_is_used(
+    two_checkpoints: Path, tmp_path: Path, name: str, damage: str
+) -> None:
+    root = shutil.copytree(two_checkpoints, tmp_path / "checkpoints")
+    older, newer = sorted(root.iterdir())
+    assert find_fault(newer) == ""
+    assert files_of(newer) == ["manifest.json", "model.safetensors", "optimizers.pt"]
+    content = (newer / name).read_bytes()
+    (newer / name).unlink()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :]
+    if damage == "a directory":
+        (newer / name).mkdir()
+    elif damage != "missing":
+        forms = {"empty": b"", "short": content[:-1], "longer": content + b"\0", "flipped": flipped}
+        (newer / name).write_bytes(forms[damage])
+    chosen, faults = newest_checkpoint(root)
+    assert chosen == older
+    assert len(faults) == 1
+    assert "step_00000002" in faults[0]
+    assert name in faults[0]
+
+
+def test_no_flipped_bit_changes_what_is_loaded(two_checkpoints: Path, tmp_path: Path) -> None:
+    """Also in the manifest, which holds the step."""
+    root = shutil.copytree(two_checkpoints, tmp_path / "checkpoints")
+    newer = root / "step_00000002"
+    expected = state_at(2)
+    dice = random.Random(0)
+    for name in files_of(newer):
+        content = (newer / name).read_bytes()
+        for _ in range(150):
+            at, bit = dice.randrange(len(content)), 1 << dice.randrange(8)
+            (newer / name).write_bytes(content[:at] + bytes([content[at] ^ bit]) + content[at + 1 :])
+            if not find_fault(newer):  # a blank may turn into another blank
+                state = state_at(0)
+                load_checkpoint(newer, state)
+                assert bits(state) == bits(expected), (name, at, bit)
+        (newer / name).write_bytes(content)
+
+
+def test_without_a_whole_checkpoint_every_fault_is_named(two_checkpoints: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(two_checkpoints, tmp_path / "checkpoints")
+    for path in root.iterdir():
+        (path / "optimizers.pt").unlink()
+    chosen, faults = newest_checkpoint(root)
+    assert chosen is None
+    assert [re.findall(r"step_\d+", fault)[0] for fault in faults] == ["step_00000002", "step_00000001"]
+
+
+@pytest.mark.parametrize("max_file_bytes", [50, 5_000])
+def test_a_full_disk_is_an_os_error_and_what_was_there_stays_whole(tmp_path: Path, max_file_bytes: int) -> None:
+    before = save_checkpoint(tmp_path, state_at(1), keep=1, facts=FACTS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, hard))
+    try:
+        with pytest.raises(OSError, match="step_00000002"):
+            save_checkpoint(tmp_path, state_at(2, width=300), keep=1, facts=FACTS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert newest_checkpoint(tmp_path) == (before, [])
+    after = save_checkpoint(tmp_path, state_at(3), keep=1, facts=FACTS)
+    assert list(tmp_path.iterdir()) == [after], "what the failed save left behind goes with the next one"
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import torch
+from harness.checkpoint import TrainState, save_checkpoint
+
+model = torch.nn.Linear(64, 64)
+state = TrainState(model=model, optimizers=[])
+for state.step in range(1, 10**8):
+    torch.nn.init.constant_(model.weight, state.step)
+    save_checkpoint(Path(sys.argv[1]), state, keep=1, facts={})
+    if state.step == 3: print("ready", flush=True)
+"""
+
+
+def test_kill_9_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+    dice = random.Random(0)
+    for attempt in range(2):
+        root = tmp_path / str(attempt)
+        command = [sys.executable, "-c", KILLED, str(root)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(dice.uniform(0, 0.1))
+            process.send_signal(signal.SIGKILL)
+        chosen, faults = newest_checkpoint(root)
+        assert faults == []
+        assert chosen is not None
+        state = TrainState(model=nn.Linear(64, 64), optimizers=[])
+        load_checkpoint(chosen, state)
+        assert state.step == int(chosen.name.removeprefix("step_")) >= 3
+        assert (state.model.get_parameter("weight") == state.step).all()

@@ -1,0 +1,94 @@
+"""How a process learns what was launched, and how it ends."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from harness.launch import Refused, check_world, launched_processes, say_mistake
+
+
+@pytest.fixture(autouse=True)
+def _not_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WORLD_SIZE", "RANK", "ACCELERATE_MIXED_PRECISION"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", f"from harness.launch import *\n{code}", "first", "second"]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, **environment}
+    )
+
+
+def test_without_a_launcher_one_process_is_meant() -> None:
+    assert launched_processes() == 1
+    check_world(running=1)
+
+
+def test_the_world_that_runs_must_be_the_world_that_was_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    check_world(running=2)
+    with pytest.raises(Refused, match=r"(?s)2 processes were launched, but 1 would .*--multi_gpu --num_processes 2 "):
+        check_world(running=1)
+
+
+@pytest.mark.parametrize("words", [["--num_processes", "3"], ["--num-processes=3"]])
+def test_one_process_where_accelerate_was_asked_for_more_is_refused(words: list[str]) -> None:
+    """The simple launcher of accelerate leaves one trace: the command line of the parent process."""
+    child = "from harness.launch import *; check_world(running=1)"
+    parent = f"import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', {child!r}]).returncode)"
+    done = subprocess.run(
+        [sys.executable, "-c", parent, "--cpu", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "ACCELERATE_MIXED_PRECISION": "no"},
+    )
+    assert done.returncode == 1
+    assert "Refused: 3 processes were launched, but 1 would train together" in done.stderr
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_the_exit_code_is_mains(code: int) -> None:
+    done = run(f"def main(arguments):\n    print(arguments)\n    return {code}\nexit_with(main)")
+    assert (done.returncode, done.stdout, done.stderr) == (code, "['first', 'second']\n", "")
+
+
+def test_nothing_that_could_hang_runs_after_main() -> None:
+    done = run("import atexit; atexit.register(print, 'late')\nexit_with(lambda _: 0)")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("error", ["ValueError('ours')", "KeyboardInterrupt()", "SystemExit(3)"])
+def test_an_error_is_printed_with_its_traceback(error: str) -> None:
+    done = run(f"def main(arguments):\n    print('said')\n    raise {error}\nexit_with(main)")
+    assert (done.returncode, done.stdout) == (1, "said\n")
+    assert done.stderr.startswith("Traceback (most recent call last):")
+    assert error.partition("(")[0] in done.stderr.splitlines()[-1]
+
+
+def test_an_error_on_one_rank_of_many_names_the_rank() -> None:
+    done = run("def main(arguments):\n    raise ValueError('ours')\nexit_with(main)", RANK="1", WORLD_SIZE="2")
+    assert done.returncode == 1
+    assert done.stderr.startswith("rank 1 of 2 failed:\nTraceback")
+
+
+def test_a_mistake_is_said_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    say_mistake(Refused("wrong\n  help: right"))
+    assert capsys.readouterr() == ("", "wrong\n  help: right\n")
+    monkeypatch.setenv("RANK", "1")
+    say_mistake(Refused("wrong"))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_under_accelerate_a_mistake_explains_the_noise_that_follows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    say_mistake(Refused("wrong"))
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "wrong"
+    assert "accelerate's own report" in said[1]

@@ -1,0 +1,52 @@
+"""Signals, sent for real."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness.stop import SIGNALS, stop_on_signal
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_sets_the_flag_and_no_more(number: signal.Signals) -> None:
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with stop_on_signal() as stop:
+        assert not stop
+        os.kill(os.getpid(), number)
+        assert stop
+        assert stop.signal_name == number.name
+        os.kill(os.getpid(), number)  # the launcher forwards what the scheduler has already sent
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.signal_name == number.name
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_the_old_handlers_come_back_after_an_error() -> None:
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with pytest.raises(ValueError, match="ours"), stop_on_signal():
+        raise ValueError("ours")
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_a_second_signal_later_ends_the_process_at_once() -> None:
+    code = (
+        "import harness.stop as s, time\n"
+        "s.SAME_SIGNAL_SECONDS = 0.2\n"
+        "with s.stop_on_signal() as stop:\n"
+        "    print('ready', flush=True)\n"
+        "    try:\n"
+        "        while True: time.sleep(0.01)\n"
+        "    finally: print('cleaned up', flush=True)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+        assert process.wait(timeout=10) == 128 + signal.SIGTERM
+        assert process.stdout.read() == ""

@@ -1,0 +1,85 @@
+"""One process or two, one forward pass or four: the same order, the same losses, the same eval."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+StraightRuns = Callable[[int], Path]
+Losses = Callable[[Path], list[float]]
+
+pytestmark = pytest.mark.slow
+
+
+def result_of(run_path: Path) -> dict[str, float]:
+    path = run_path / "evals" / "held_out" / "step_00000040" / "result.json"
+    metrics: dict[str, float] = json.loads(path.read_text())["metrics"]
+    return metrics
+
+
+def test_two_processes_give_the_losses_and_the_eval_of_one_with_dropout_too(
+    straight_runs: StraightRuns, losses: Losses
+) -> None:
+    one, two = straight_runs(1), straight_runs(2)
+    assert len(losses(one)) == 40
+    assert losses(two) == pytest.approx(losses(one), rel=1e-5)
+    assert result_of(two) == pytest.approx(result_of(one), rel=1e-5)
+    assert json.loads((one / "run.json").read_text())["num_processes"] == 1
+    assert json.loads((two / "run.json").read_text())["num_processes"] == 2
+    assert "2 processes on cpu with 1 threads, fp32; batch of 8 = 2 x 2 per process" in (two / "log.txt").read_text()
+
+
+def test_a_batch_at_once_in_micro_batches_or_on_two_processes_gives_the_same_losses(
+    workplace: Path, run: Run, losses: Losses
+) -> None:
+    curves = []
+    for micro_batch_size, processes in ((8, 0), (2, 0), (4, 2)):
+        layer = f"[train]\nnum_steps = 15\nmicro_batch_size = {micro_batch_size}\n[model]\ndropout = 0.0\n"
+        (workplace / "split.toml").write_text(layer)
+        done = run(workplace, "tiny.toml", "split.toml", processes=processes)
+        assert done.returncode == 0, done.stderr
+        (path,) = (workplace / "runs").iterdir()
+        curves.append(losses(path))
+        shutil.rmtree(path)
+    assert len(curves[0]) == 15
+    assert curves[1] == pytest.approx(curves[0], rel=1e-5)
+    assert curves[2] == pytest.approx(curves[0], rel=1e-5)
+
+
+def test_one_process_goes_on_with_the_checkpoint_of_two(
+    workplace: Path, run: Run, straight_runs: StraightRuns, losses: Losses
+) -> None:
+    half_done = workplace / "runs" / "half_done"
+    shutil.copytree(straight_runs(2), half_done)
+    for path in sorted((half_done / "checkpoints").iterdir()):
+        if path.name > "step_00000016":
+            shutil.rmtree(path)
+    done = run(workplace, "runs/half_done")
+    assert done.returncode == 0, done.stderr
+    assert "goes on after step 16" in done.stdout
+    assert losses(half_done) == pytest.approx(losses(straight_runs(1)), rel=1e-5)
+    assert result_of(half_done) == pytest.approx(result_of(straight_runs(1)), rel=1e-5)
+
+
+@pytest.mark.parametrize("flags", ["--cpu --num_processes 2", "--cpu --num_processes=2", "--num_processes 2"])
+def test_a_launch_that_would_run_one_process_instead_of_two_is_refused(
+    workplace: Path, run: Run, accelerate: str, flags: str
+) -> None:
+    done = run(workplace, "tiny.toml", launcher=[accelerate, "launch", "--num_machines", "1", *flags.split()])
+    assert done.returncode != 0
+    assert done.stderr.count("2 processes were launched, but 1 would train together") == 1
+    assert "--multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0" in done.stderr
+    assert not (workplace / "runs").exists()
+
+
+def test_a_mistake_on_two_processes_is_said_once(workplace: Path, run: Run) -> None:
+    (workplace / "odd.toml").write_text("[train]\nbatch_size = 7\nmicro_batch_size = 1\n")
+    done = run(workplace, "tiny.toml", "odd.toml", processes=2)
+    assert done.returncode == 1, "accelerate's own code for whatever its workers end with"
+    assert done.stderr.count("train.batch_size = 7 does not split over 2 processes") == 1
+    assert "batch_size 6 or 8 would split" in done.stderr
+    assert not (workplace / "runs").exists()
