@@ -72,7 +72,7 @@ NO_WORD = "is no word of the config language, which owns all keys that begin wit
         ("[eval.x]\n_unset = true\nkind = 'completions'", "eval.x._unset: _unset stands alone"),
         ("train.seed = { _ref = 3 }", "train.seed._ref: expected a dotted path"),
         ("train.seed = { _ref = 'a..b' }", "train.seed._ref: expected a dotted path"),
-        ("data = { kind = 'python_source', tags = { _append = 1 } }", "data.tags._append: expected a list, got the number 1"),
+        ("optimizer.betas = { _append = 1 }", "optimizer.betas._append: expected a list, got the number 1"),
         ("train.seed = { _unset = false }", "train.seed._unset: expected true"),
         ("_unset = true", "_unset: _unset belongs into a table below the root, or the place of a value"),
         ("[train]\n_ref = 'model'", "train._ref: _ref belongs into the place of a value: key = { _ref = ... }"),

@@ -1,7 +1,6 @@
 """Runs that are killed with SIGKILL and started again end with the bits of a run that never was."""
 
 import random
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ Run = Callable[..., Any]
 Kill = Callable[[Any], None]
 StraightRuns = Callable[[int], Path]
 State = Callable[[Path], dict[str, str]]
-Rows = Callable[[Path], list[dict[str, Any]]]
 
 pytestmark = pytest.mark.slow
 
@@ -73,19 +71,3 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
     assert "goes on after step" in done.stdout
     assert last_state(killed) == last_state(straight_runs(1))
     assert not list((killed / "checkpoints").glob(".*")), "what the kill left half written is gone"
-
-
-def test_a_run_that_is_still_training_is_not_opened_a_second_time(
-    workplace: Path, start: Run, run: Run, wait_for: Callable[..., Any], read_rows: Rows
-) -> None:
-    """As when the launcher was killed and its workers live on."""
-    (workplace / "long.toml").write_text("[train]\nnum_steps = 1000000\n")
-    process = start(workplace, "tiny.toml", "long.toml")
-    path = wait_for(lambda: num_steps_recorded(workplace) and run_path(workplace), process)
-    done = run(workplace, str(path))
-    assert done.returncode == 2
-    assert "is open in another process" in done.stderr
-    assert process.poll() is None
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == 0
-    assert [row["event"] for row in read_rows(path / "events.jsonl")].count("resumed") == 0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 Run = Callable[..., Any]
@@ -52,15 +53,25 @@ def test_a_signal_saves_and_the_run_goes_on_with_the_bits_of_a_straight_one(
     assert [row["step"] for row in read_rows(path / "metrics.jsonl")] == list(range(40)), "no step is done twice"
 
 
-def test_an_error_on_one_of_two_processes_ends_both_and_names_the_rank(workplace: Path, start: Run, run: Run) -> None:
-    """Rank 1 alone cannot read the corpus, so only it fails; nobody may wait for it until the time-out."""
-    del start
-    program = (
-        "import os, runpy, sys\n"
-        "if os.environ['RANK'] == '1': os.chdir('/')\n"
-        "sys.argv = sys.argv[1:]\n"
-        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
-    )
-    (workplace / "astray.py").write_text(program)
-    (workplace / "corpus_by_name.toml").write_text(f'[log]\nruns_dir = "{workplace}/runs"\n')
-    del run
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_a_killed_worker_takes_the_other_with_it_and_the_run_goes_on_later(
+    workplace: Path,
+    start: Run,
+    run: Run,
+    wait_for: Callable[..., Any],
+    straight_runs: StraightRuns,
+    last_state: State,
+    rank: str,
+) -> None:
+    process = start(workplace, "tiny.toml", processes=2)
+    wait_for(lambda: "step  3/40" in (workplace / "out.txt").read_text(), process)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    (victim,) = (worker for worker in workers if worker.environ().get("RANK") == rank)
+    victim.kill()
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert alive == [], "the other worker is gone within 20 seconds"
+    assert process.wait(timeout=20) == 1
+    (path,) = (workplace / "runs").iterdir()
+    done = run(workplace, f"runs/{path.name}", processes=2)
+    assert done.returncode == 0, done.stderr
+    assert last_state(path) == last_state(straight_runs(2))

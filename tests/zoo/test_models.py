@@ -1,7 +1,9 @@
 """Gpt and Convnet: what a byte may see, and what the model is made of."""
 
+import ast
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from torch import nn
 
 from zoo.convnet import Convnet, GatedConvolution
 from zoo.functions import rms_norm, squared_relu
-from zoo.gpt import Gpt, rotary, rotate
+from zoo.gpt import Gpt, HashedNgrams, rotary, rotate
 
 torch.set_num_threads(1)
 
@@ -106,10 +108,22 @@ def test_dropout_acts_in_training_only() -> None:
     assert torch.equal(model(sequence), model(sequence))
 
 
-def test_the_bigram_and_trigram_before_a_byte_reach_it_without_attention() -> None:
+def test_ngrams_of_up_to_five_bytes_reach_a_byte_without_attention() -> None:
     model = with_random_weights(Gpt(num_layers=0, width=16, num_heads=2, max_positions=9, num_hash_buckets=997))
-    difference = (model(torch.tensor([[1, 2, 3, 4, 5]])) - model(torch.tensor([[1, 9, 3, 4, 5]]))).abs().amax(dim=-1)[0]
-    assert (difference > 0).tolist() == [False, True, True, True, False]
+    logits = model(torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8], [1, 9, 3, 4, 5, 6, 7, 8]]))
+    differs = (logits[0] != logits[1]).any(dim=-1)
+    assert differs.tolist() == [False, True, True, True, True, True, False, False]
+
+
+def test_hashes_spread_the_ngrams_of_real_text_evenly() -> None:
+    """Buckets of a perfect hash fill as balls thrown at random: 1 - exp(-n / buckets) of them get at least one."""
+    source = Path(ast.__file__).read_bytes()[:20_000]
+    num_ngrams = sum(len({source[i - order : i] for i in range(order, len(source))}) for order in (2, 3, 4, 5))
+    ngrams = HashedNgrams(num_buckets=32_768, width=2)
+    ngrams(torch.tensor([list(source)])).sum().backward()
+    assert ngrams.table.weight.grad is not None
+    share = (ngrams.table.weight.grad[:, 0] > 0).float().mean().item()
+    assert share == pytest.approx(1 - math.exp(-num_ngrams / 32_768), abs=0.01)
 
 
 @pytest.mark.parametrize(
