@@ -113,9 +113,12 @@ class Block(nn.Module):
 class HashedNgrams(nn.Module):
     """At each byte, the sum of embeddings of the n-grams that end there, from one table addressed by hash."""
 
-    def __init__(self, *, num_buckets: int, width: int) -> None:
+    def __init__(self, *, num_buckets: int, max_ngram: int, width: int) -> None:
         super().__init__()
+        if max_ngram < 2:
+            raise ValueError(f"max_ngram {max_ngram} leaves no n-gram; it must be at least 2")
         self.num_buckets = num_buckets
+        self.max_ngram = max_ngram
         self.table = nn.Embedding(num_buckets, width)
         nn.init.zeros_(self.table.weight)  # an n-gram that was never seen says nothing
 
@@ -123,7 +126,7 @@ class HashedNgrams(nn.Module):
         num_positions = tokens_BT.shape[1]
         hash_BT = (tokens_BT + 1) * HASH_MULTIPLIER
         hashes: list[Tensor] = []
-        for order in range(2, LONGEST_NGRAM + 1):
+        for order in range(2, self.max_ngram + 1):
             earlier_BT = F.pad(tokens_BT, (order - 1, 0))[:, :num_positions]  # zeros before the first byte
             hash_BT = (hash_BT + earlier_BT + order) * HASH_MULTIPLIER
             hashes.append((hash_BT >> 24) % self.num_buckets)  # the low bits of a product mix badly

@@ -25,8 +25,8 @@ def num_steps_recorded(folder: Path) -> int:
     return sum(path.read_bytes().count(b"\n") for path in (folder / "runs").glob("*/metrics.jsonl"))
 
 
-@pytest.mark.parametrize(("num_processes", "seed"), [(1, 0), (1, 1), (2, 0)])
-def test_a_run_killed_twice_at_random_ends_with_the_bits_of_a_straight_one(
+@pytest.mark.parametrize(("num_processes", "num_kills", "seed"), [(1, 2, 0), (2, 1, 1)])
+def test_a_run_killed_at_random_ends_with_the_bits_of_a_straight_one(
     workplace: Path,
     start: Run,
     run: Run,
@@ -35,12 +35,13 @@ def test_a_run_killed_twice_at_random_ends_with_the_bits_of_a_straight_one(
     straight_runs: StraightRuns,
     last_state: State,
     num_processes: int,
+    num_kills: int,
     seed: int,
 ) -> None:
     dice = random.Random(seed)
     options = {"processes": num_processes if num_processes > 1 else 0}
     arguments = ["tiny.toml"]
-    for kill_after_rows in sorted(dice.sample(range(1, 30), 2)):
+    for kill_after_rows in sorted(dice.sample(range(1, 30), num_kills)):
         process = start(workplace, *arguments, **options)
         wait_for(lambda least=kill_after_rows: num_steps_recorded(workplace) >= least, process)
         kill(process)

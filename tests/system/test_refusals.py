@@ -19,8 +19,14 @@ MISTAKES = {
     "unknown kind": ('[optimizer]\nkind = "adamm"\n', r"layer\.toml:2:8: optimizer\.kind: .*\n(.*\n)*.*adamw"),
     "refused by a validator": ("[train]\nbatch_size = 0\n", r"layer\.toml:2:14: train\.batch_size: "),
     "two that do not fit": ("[train]\nmicro_batch_size = 3\n", r"train\.micro_batch_size: must divide batch_size = 8"),
-    "a horizon too short": ("[schedule]\nwarmup_steps = 40\n", r"schedule\.warmup_steps: must be less than total_steps"),
-    "a model too short": ("[data]\nseq_len = 17\n", r"model\.max_positions: must be at least data\.seq_len = 17, got 16"),
+    "a horizon too short": (
+        "[schedule]\nwarmup_steps = 40\n",
+        r"schedule\.warmup_steps: must be less than total_steps",
+    ),
+    "a model too short": (
+        "[data]\nseq_len = 17\n",
+        r"model\.max_positions: must be at least data\.seq_len = 17, got 16",
+    ),
 }
 
 

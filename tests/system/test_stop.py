@@ -16,9 +16,7 @@ Rows = Callable[[Path], list[dict[str, Any]]]
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize(
-    ("num_processes", "number"), [(1, signal.SIGTERM), (1, signal.SIGINT), (2, signal.SIGTERM)]
-)
+@pytest.mark.parametrize(("num_processes", "number"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
 def test_a_signal_saves_and_the_run_goes_on_with_the_bits_of_a_straight_one(
     workplace: Path,
     start: Run,
@@ -71,7 +69,8 @@ def test_a_killed_worker_takes_the_other_with_it_and_the_run_goes_on_later(
     _, alive = psutil.wait_procs(workers, timeout=20)
     assert alive == [], "the other worker is gone within 20 seconds"
     assert process.wait(timeout=20) == 1
-    (path,) = (workplace / "runs").iterdir()
-    done = run(workplace, f"runs/{path.name}", processes=2)
-    assert done.returncode == 0, done.stderr
-    assert last_state(path) == last_state(straight_runs(2))
+    if rank == "1":  # once is enough
+        (path,) = (workplace / "runs").iterdir()
+        done = run(workplace, f"runs/{path.name}", processes=2)
+        assert done.returncode == 0, done.stderr
+        assert last_state(path) == last_state(straight_runs(2))

@@ -108,8 +108,10 @@ def test_dropout_acts_in_training_only() -> None:
     assert torch.equal(model(sequence), model(sequence))
 
 
-def test_ngrams_of_up_to_five_bytes_reach_a_byte_without_attention() -> None:
-    model = with_random_weights(Gpt(num_layers=0, width=16, num_heads=2, max_positions=9, num_hash_buckets=997))
+def test_ngrams_up_to_the_longest_reach_a_byte_without_attention() -> None:
+    model = with_random_weights(
+        Gpt(num_layers=0, width=16, num_heads=2, max_positions=9, num_hash_buckets=997, max_ngram=5)
+    )
     logits = model(torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8], [1, 9, 3, 4, 5, 6, 7, 8]]))
     differs = (logits[0] != logits[1]).any(dim=-1)
     assert differs.tolist() == [False, True, True, True, True, True, False, False]
@@ -119,7 +121,7 @@ def test_hashes_spread_the_ngrams_of_real_text_evenly() -> None:
     """Buckets of a perfect hash fill as balls thrown at random: 1 - exp(-n / buckets) of them get at least one."""
     source = Path(ast.__file__).read_bytes()[:20_000]
     num_ngrams = sum(len({source[i - order : i] for i in range(order, len(source))}) for order in (2, 3, 4, 5))
-    ngrams = HashedNgrams(num_buckets=32_768, width=2)
+    ngrams = HashedNgrams(num_buckets=32_768, max_ngram=5, width=2)
     ngrams(torch.tensor([list(source)])).sum().backward()
     assert ngrams.table.weight.grad is not None
     share = (ngrams.table.weight.grad[:, 0] > 0).float().mean().item()
@@ -132,6 +134,11 @@ def test_hashes_spread_the_ngrams_of_real_text_evenly() -> None:
 def test_impossible_shapes_are_refused(width: int, num_heads: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Gpt(num_layers=1, width=width, num_heads=num_heads, max_positions=8)
+
+
+def test_ngrams_of_one_byte_are_refused() -> None:
+    with pytest.raises(ValueError, match="max_ngram 1 leaves no n-gram"):
+        Gpt(num_layers=1, width=8, num_heads=2, max_positions=8, num_hash_buckets=10, max_ngram=1)
 
 
 def test_more_tokens_than_positions_are_refused() -> None:
