@@ -30,9 +30,9 @@ def train(run: Run, experiment: "Experiment", *, run_path: Path | None = None) -
 
     Raises what harness.session.train_session raises, and Refused for data that cannot be read.
     """
-    from harness.launch import yield_waiting_cores
+    from harness.cpu import prepare_cpu
 
-    yield_waiting_cores()
+    prepare_cpu()
     from harness.session import train_session
 
     train_session(

@@ -100,9 +100,7 @@ def _copy(path: Path, root: Path, target: Path) -> None:
 def _git(root: Path, *words: str) -> bytes:
     """What git prints, or nothing where there is no git or no repository."""
     try:
-        done = subprocess.run(
-            ["git", *words], cwd=root, check=False, capture_output=True, timeout=GIT_TIMEOUT_SECONDS
-        )
+        done = subprocess.run(["git", *words], cwd=root, check=False, capture_output=True, timeout=GIT_TIMEOUT_SECONDS)
     except (OSError, subprocess.TimeoutExpired):
         return b""
     return done.stdout if done.returncode == 0 else b""

@@ -1,7 +1,7 @@
 """Two functions with a backward pass written by hand, because torch composes them of many small operations on a CPU.
 
-On two AVX2 cores, forward and backward: RMSNorm of queries and keys 0.7 ms instead of 1.7, squared ReLU 0.6 instead
-of 0.8. They are differentiable once, and tests hold them to torch's own.
+On two AVX2 cores the norm of 12 x 64 x 8 heads of 32 channels takes 0.7 ms forward and backward, F.rms_norm's 1.7.
+They are differentiable once, and tests hold them to torch's own.
 """
 
 from typing import Any
