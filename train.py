@@ -1,8 +1,8 @@
 """Trains one experiment: accelerate launch train.py FILE [LAYER ...]   or   accelerate launch train.py RUN_DIR
 
 FILE is an experiment (configs/22_lr_001_23.toml); each LAYER is a TOML file on top of it, applied left to right
-(configs/profiles/cpu_debug.toml). RUN_DIR goes on with a run that was stopped or killed. Arguments are files: to change
-a value, write a file.
+(configs/profiles/cpu_debug.toml). FILE may also be Python that defines `run = Run(...)`, without layers. RUN_DIR goes
+on with a run that was stopped or killed. Arguments are files: to change a value, write a file.
 
 examples:
   accelerate launch train.py configs/22_lr_001_23.toml
@@ -10,11 +10,15 @@ examples:
   accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0 train.py FILE
 """
 
+from dataclasses import replace
 from pathlib import Path
 
-from bindings import KINDS, ROOT, SCHEMA_VERSION
+from bindings import KINDS, ROOT, SCHEMA_VERSION, Run
 from bindings.assemble import check_launch, train
+from bindings.experiment import from_file, from_record
+from bindings.plain import to_plain
 from falsework import Config, ConfigError, load
+from falsework.dump import to_toml
 from harness.launch import Refused, exit_with, say_mistake
 from harness.record import Experiment
 from harness.run_directory import is_run_directory
@@ -27,13 +31,30 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments else 2
     try:
         run_path = _run_to_go_on_with(arguments)
-        config = load(arguments, root=ROOT, kinds=KINDS, schema_version=SCHEMA_VERSION)
-        check_launch(config.value)
-        train(config.value, experiment_of(config), run_path=run_path)
+        run, experiment = chosen(arguments)
+        check_launch(run)
+        train(run, experiment, run_path=run_path)
     except (ConfigError, Refused) as mistake:
         say_mistake(mistake)
         return 2
     return 0
+
+
+def chosen(arguments: list[str]) -> tuple[Run, Experiment]:
+    """What the arguments mean, and what its record is to keep. Raises ConfigError or Refused."""
+    first = Path(arguments[0])
+    if first.suffix == ".py":
+        if len(arguments) > 1:
+            raise Refused(
+                f"{first} is Python, and layers go on TOML\n  help: bindings.override makes a variant of a run"
+            )
+        run, experiment = from_file(first)
+        config_toml = to_toml(to_plain(run), schema_version=SCHEMA_VERSION, why=experiment.why).encode()
+        return run, replace(experiment, files={"config.toml": config_toml, **experiment.files})
+    if is_run_directory(first) and not (first / "config.toml").exists():
+        return from_record(first)  # made by a project without falsework
+    config = load(arguments, root=ROOT, kinds=KINDS, schema_version=SCHEMA_VERSION)
+    return config.value, experiment_of(config)
 
 
 def experiment_of(config: Config) -> Experiment:

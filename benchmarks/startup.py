@@ -5,7 +5,7 @@
 - `python train.py broken.toml` against `python -c "import torch"`: at most 0.2x.
 - `tools/diff_configs A B` of two experiments against `python -c "import attrs, cattrs, tomllib"`: at most 1.6x.
 
-Exit code 0 when both goals are met, 1 when not.
+Exit code 0 when both goals are met, 1 when not. This file goes with falsework.
 """
 
 import argparse

@@ -7,6 +7,8 @@ from attrs.validators import ge, gt, le, lt
 
 from bindings.fields import Misfit, science
 
+VOCAB_SIZE = 256  # bytes
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -31,6 +33,16 @@ class Gpt:
     def _divides_width(self, _attribute: "Attribute[int]", value: int) -> None:
         if self.width % value or (self.width // value) % 2:
             raise Misfit(f"must divide width = {self.width} into heads of even size, got {value}")
+
+    def num_hidden_parameters(self) -> int:
+        """Numbers in the matrices between embedding and head, which are what Muon takes."""
+        mlp_width = round(self.mlp_ratio * self.width)
+        return self.num_layers * (4 * self.width * self.width + 2 * self.width * mlp_width)
+
+    def num_parameters(self) -> int:
+        """All numbers that are trained."""
+        num_tables = 1 if self.tied_head else 2
+        return self.num_hidden_parameters() + (num_tables * VOCAB_SIZE + self.num_hash_buckets) * self.width
 
     def build(self) -> "nn.Module":
         """The model, its parameters drawn from torch's global generator."""
@@ -57,6 +69,14 @@ class Convnet:
     num_channels: int = field(validator=ge(1), metadata=science("channels of the residual stream"))
     kernel_size: int = field(default=3, validator=ge(2), metadata=science("taps of each convolution"))
     dropout: float = field(default=0.0, validator=[ge(0), lt(1)], metadata=science("share of activations dropped"))
+
+    def num_hidden_parameters(self) -> int:
+        """Numbers in the matrices between embedding and head, which are what Muon takes."""
+        return self.num_layers * (2 * self.kernel_size + 1) * self.num_channels * self.num_channels
+
+    def num_parameters(self) -> int:
+        """All numbers that are trained."""
+        return self.num_hidden_parameters() + 2 * VOCAB_SIZE * self.num_channels
 
     def build(self) -> "nn.Module":
         """The model, its parameters drawn from torch's global generator."""

@@ -6,6 +6,7 @@ from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, lt
 
 from bindings.fields import Misfit, science
+from bindings.model import Model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,6 +22,10 @@ class AdamW:
     beta2: float = field(default=0.95, validator=[ge(0), lt(1)], metadata=science("decay of its square's mean"))
     eps: float = field(default=1e-8, validator=gt(0), metadata=science("added to the root of the second moment"))
     weight_decay: float = field(default=0.1, validator=ge(0), metadata=science("per step, times the learning rate"))
+
+    def num_state_numbers(self, model: Model) -> int:
+        """What the optimizer keeps between steps: two means of each parameter."""
+        return 2 * model.num_parameters()
 
     def build(self, model: "nn.Module") -> "list[TorchOptimizer]":
         """One optimizer over all parameters."""
@@ -45,6 +50,10 @@ class Sgd:
         if value and not self.momentum:
             raise Misfit("must be false where momentum is 0")
 
+    def num_state_numbers(self, model: Model) -> int:
+        """What the optimizer keeps between steps: a running gradient, if there is momentum."""
+        return model.num_parameters() if self.momentum else 0
+
     def build(self, model: "nn.Module") -> "list[TorchOptimizer]":
         """One optimizer over all parameters."""
         from zoo.optimizers import sgd
@@ -64,6 +73,10 @@ class Muon:
     beta1: float = field(default=0.9, validator=[ge(0), lt(1)], metadata=science("of AdamW on the rest"))
     beta2: float = field(default=0.95, validator=[ge(0), lt(1)], metadata=science("of AdamW on the rest"))
     eps: float = field(default=1e-8, validator=gt(0), metadata=science("of AdamW on the rest"))
+
+    def num_state_numbers(self, model: Model) -> int:
+        """What the optimizer keeps between steps: one running gradient of hidden matrices, two means of the rest."""
+        return 2 * model.num_parameters() - model.num_hidden_parameters()
 
     def build(self, model: "nn.Module") -> "list[TorchOptimizer]":
         """Two optimizers that share the schedule."""

@@ -55,7 +55,7 @@ def from_plain(data: Any, annotation: Any = ROOT, path: Path = ()) -> Any:
     if annotation in KINDS:
         table = dict(_table(data, path))
         kind = table.pop("kind", None)
-        if kind not in KINDS[annotation]:
+        if not isinstance(kind, str) or kind not in KINDS[annotation]:
             raise Misfit(f"expected kind {_listed(KINDS[annotation])}, got {_described(kind)}", path=path)
         return _object(table, KINDS[annotation][kind], path)
     if attrs.has(annotation):
@@ -105,6 +105,8 @@ def unflat(values: Mapping[str, Any]) -> dict[str, Any]:
         table = tree
         for part in tables:
             table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise Misfit(f"{key} and a value above it are both set")
         table[name] = value
     return tree
 
@@ -203,7 +205,8 @@ def _table(data: Any, path: Path) -> Mapping[str, Any]:
 
 def _parts(key: str) -> list[str]:
     """The parts of a dotted name; what is not a bare word stands in quotes, as in TOML and JSON."""
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     while at < len(key) or not parts:
         match = _PART.match(key, at)
         if match is None:

@@ -77,6 +77,7 @@ WRONG: dict[type, dict[str, Sequence[Any]]] = {
         "mlp_ratio": POSITIVE,
         "dropout": SHARE,
         "num_hash_buckets": (-1,),
+        "max_ngram": (1, 17),
     },
     Convnet: {"num_layers": COUNT, "num_channels": COUNT, "kernel_size": (0, 1), "dropout": SHARE},
     AdamW: {"lr": POSITIVE, "beta1": SHARE, "beta2": SHARE, "eps": POSITIVE, "weight_decay": (-0.1, math.nan)},

@@ -3,19 +3,23 @@
 Exit codes: 0 and 1 are the tool's answer, 2 is trouble, 130 an interrupt.
 """
 
+import argparse
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from falsework import Config
 
 gc.disable()  # a tool lives for a tenth of a second: collecting would take a tenth of that
 
-ROOT = Path(__file__).absolute().parents[1]
-_VENV = ROOT / ".venv"
+PROJECT = Path(__file__).absolute().parents[1]
+_VENV = PROJECT / ".venv"
 
-sys.path[1:1] = [str(ROOT), str(ROOT / "src")]  # this checkout's bindings/ and falsework, whatever is installed
+sys.path[1:1] = [str(PROJECT), str(PROJECT / "src")]  # this checkout's bindings/ and falsework, whatever is installed
 try:
     import cattrs as _cattrs  # noqa: F401  # what every tool needs
 except ModuleNotFoundError:
@@ -23,6 +27,26 @@ except ModuleNotFoundError:
     if not _python.exists() or Path(sys.prefix) == _VENV:
         raise
     os.execv(_python, [str(_python), *sys.argv])  # ourselves once more, where the packages are
+
+
+def parser_of(doc: str | None) -> argparse.ArgumentParser:
+    """A parser whose help begins with the tool's own docstring."""
+    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def load_files(files: Sequence[str]) -> "Config":
+    """The config that files make, with this project's schema."""
+    from bindings import KINDS, ROOT, SCHEMA_VERSION
+    from falsework import load
+
+    return load(files, root=ROOT, kinds=KINDS, schema_version=SCHEMA_VERSION)
+
+
+def load_config(argument: str) -> "Config":
+    """The config that one argument means: FILE[+LAYER...], a run directory, REV:FILE."""
+    from falsework.revisions import load_argument
+
+    return load_argument(argument, load_files)
 
 
 def start(main: Callable[[list[str]], int]) -> NoReturn:

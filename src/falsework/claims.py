@@ -60,7 +60,7 @@ def untruths(change: str, parent: Config, child: Config) -> list[str]:
     covered: set[Path] = set()
     describes = False
     for claim in claims_of(change):
-        held = [path for path, value in _new_values(rows, child) if _holds(claim, path, value)]
+        held = [path for path, value in _new_values(rows, child) if _holds(claim, path, value, child)]
         covered.update(held)
         if held:
             continue
@@ -82,17 +82,22 @@ def _new_values(rows: Sequence[Difference], child: Config) -> Iterator[tuple[Pat
             yield from flat(value_at(child.tree, row.path) or {}, row.path)
 
 
-def _holds(claim: Claim, path: Path, value: Any) -> bool:
+def _holds(claim: Claim, path: Path, value: Any, child: Config) -> bool:
     if claim.digits:
-        return _is_about(claim.words, path, "") and _reads(claim.digits, value)
-    return value not in (None, False) and _is_about(claim.words, path, value if isinstance(value, str) else "")
+        return _is_about(claim.words, path, child) and _reads(claim.digits, value)
+    return value not in (None, False) and _is_about(claim.words, path, child, value if isinstance(value, str) else "")
 
 
-def _is_about(words: Sequence[str], path: Path, value: str) -> bool:
-    """The words stand in this order in the path and the value, and the last of them not in a table's name."""
-    *tables, key = ["" if isinstance(part, int) else part.lower() for part in path]
-    above = [word for table in tables for word in re.split(r"[_-]", table)]
-    own = [*key.split("_"), *value.lower().split("_")]
+def _is_about(words: Sequence[str], path: Path, child: Config, value: str = "") -> bool:
+    """The words stand in this order in the path, kinds of its tables and the value; the last of them below tables."""
+    above: list[str] = []
+    for length in range(1, len(path)):
+        kind = value_at(child.tree, (*path[:length], "kind"))
+        above += re.split(r"[_-]", f"{path[length - 1]}_{kind or ''}".lower())
+    return _stand_in(words, above, f"{path[-1]}_{value}".lower().split("_"))
+
+
+def _stand_in(words: Sequence[str], above: Sequence[str], own: Sequence[str]) -> bool:
     rest = iter([*above, *own])
     return bool(words) and words[-1] in own and all(word in rest for word in words)
 
@@ -114,7 +119,7 @@ def _names_something(words: Sequence[str], shape: Shape) -> bool:
             is_kind = any(list(words) == kind.split("_") for kind in shape.kinds)
             return is_kind or any(_names_something(words, table) for table in shape.kinds.values())
         case Table():
-            is_field = any(_is_about(words, (name,), "") for name in shape.fields)
+            is_field = any(_stand_in(words, (), name.split("_")) for name in shape.fields)
             return is_field or any(_names_something(words, field.shape) for field in shape.fields.values())
         case Named():
             return _names_something(words, shape.item)
@@ -123,7 +128,8 @@ def _names_something(words: Sequence[str], shape: Shape) -> bool:
 
 
 def _unheld(claim: Claim, rows: Sequence[Difference], child: Config) -> str:
-    named = [path for path, _ in flat(child.tree) if _is_about(claim.words, path, "")]
+    about = [path for path, _ in flat(child.tree) if _is_about(claim.words, path, child)]
+    named = [path for path, _ in _new_values(rows, child) if path in about] or about
     if named and claim.digits:
         now = ", ".join(f"{dotted(path)} is {spelled(value_at(child.tree, path))}" for path in named[:3])
         return f"the name says {claim}, but {now}"

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from falsework.config import Config
 from falsework.layer import Tree
 from falsework.origins import Default, origin_at
-from falsework.paths import dotted, quoted
+from falsework.paths import dotted
 from falsework.places import Path
 from falsework.problems import visible
+from falsework.write import spelled
 
 _MAX_PADDED = 32  # columns; a longer value pushes its row, not the table
 _MAX_VALUE = 72  # characters of a value in a row; of two long ones the parts that differ are shown
@@ -116,7 +117,7 @@ def _json(a: Config, b: Config) -> str:
 
 
 def _as_json(row: Difference) -> Tree:
-    plain = {"path": dotted(row.path), "a": _finite(row.a), "b": _finite(row.b)}
+    plain = {"path": dotted(row.path), "a": finite(row.a), "b": finite(row.b)}
     plain |= {"a_place": row.a_place or None, "b_place": row.b_place or None}
     return {**plain, "folded": [_as_json(below) for below in row.folded]} if row.folded is not None else plain
 
@@ -175,20 +176,13 @@ def _places(row: Difference) -> str:
 
 
 def _spelled(value: Any) -> str:
-    """A value as TOML on one line."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return visible(quoted(value))
-    if isinstance(value, list):
-        return f"[{', '.join(_spelled(item) for item in value)}]"
+    return _NOT_SET if value is None else visible(spelled(value))
+
+
+def finite(value: Any) -> Any:
+    """The value for JSON, which has no inf and nan: they become the words."""
     if isinstance(value, dict):
-        return "{}"
-    return _NOT_SET if value is None else repr(value)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no inf and nan: they become the words."""
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

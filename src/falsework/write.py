@@ -1,6 +1,6 @@
 """Plain data as the TOML that a person would write: few tables, directives on one line, long lists one item a line.
 
-    layer_text({"why": "..."}, {"optimizer": {"lr": 0.01}})  ->  why = "..."\n\n[optimizer]\nlr = 0.01\n
+    layer_text({"why": "..."}, {"optimizer": {"lr": 0.01}}) -> the text of a file with a table [optimizer]
 
 For files that people go on editing. A resolved config is dump.py's business. Nothing here touches the disk.
 """

@@ -5,7 +5,7 @@ checked where configs are known.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 CHILD = re.compile(r"(?P<parent>\d+)_(?P<change>\w+)_(?P<number>\d+)")
@@ -32,18 +32,11 @@ def parse_name(experiment: str) -> Name | None:
     return Name(parent=parent, change=parts["change"], number=int(parts["number"]))
 
 
-def spell_name(name: Name) -> str:
-    """The experiment's name, numbers of two digits or more. ValueError for a change that would not be read back."""
-    if not CHANGE.fullmatch(name.change):
-        raise ValueError(f"{name.change!r} is no name for a change: small letters, digits and _ between them")
-    above = "" if name.parent is None else f"{name.parent:02}_"
-    return f"{above}{name.change}_{name.number:02}" if above else f"{name.number:02}_{name.change}"
-
-
-def next_number(experiments: Iterable[str]) -> int:
-    """The number after the highest of all experiments; other names do not count."""
-    names = (parse_name(experiment) for experiment in experiments)
-    return max((name.number for name in names if name is not None), default=0) + 1
+def child_name(parent: int, change: str, number: int) -> str:
+    """The name of a new experiment, numbers of two digits or more. ValueError for a change that is no name."""
+    if not CHANGE.fullmatch(change):
+        raise ValueError(f"{change!r} is no name for a change: small letters and digits, with _ between words")
+    return f"{parent:02}_{change}_{number:02}"
 
 
 def tree_lines(names: Sequence[Name]) -> list[tuple[str, Name]]:
@@ -66,3 +59,10 @@ def tree_lines(names: Sequence[Name]) -> list[tuple[str, Name]]:
             is_last = child is children[-1]
             waiting.append((child, indent + ("└─ " if is_last else "├─ "), indent + ("   " if is_last else "│  ")))
     return lines
+
+
+def tree_text(names: Sequence[Name], notes: Mapping[int, str]) -> str:
+    """The tree as aligned lines, each with the note of its number."""
+    labels = [(f"{branch}{name.number:02} {name.change}", name.number) for branch, name in tree_lines(names)]
+    width = max((len(label) for label, _ in labels), default=0)
+    return "".join(f"{label:{width}}  {notes.get(number, '')}".rstrip() + "\n" for label, number in labels)

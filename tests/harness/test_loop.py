@@ -1,6 +1,7 @@
 """The loop against a loop written out by hand, and a killed run against one that never was."""
 
 import math
+import resource
 import shutil
 import signal
 from collections.abc import Callable
@@ -140,6 +141,30 @@ def test_a_broken_newest_checkpoint_is_said_and_the_one_before_used(
     assert said[1].startswith("goes on after step 6 from ")
     assert bits(resumed) == bits(straight)
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step_00000006", "step_00000008"]
+
+
+def test_a_full_disk_ends_the_run_and_it_goes_on_when_there_is_room(
+    make_job: MakeJob, alone: Ranks, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full_from_step_4(step: int) -> float:
+        if step == 4:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))  # enough for the rows, not for a checkpoint
+        return 1 / (1 + step)
+
+    straight = make_job(dropout=0.3)
+    run_in(tmp_path / "straight", straight, alone)
+    job = make_job(dropout=0.3, lr_factor=full_from_step_4, checkpoint_every_steps=3)
+    try:
+        with pytest.raises(OSError, match="step_00000006"):
+            run_in(tmp_path / "full", job, alone)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    resumed = make_job(dropout=0.3)
+    run_in(tmp_path / "full", resumed, alone)
+    assert bits(resumed) == bits(straight)
+    assert ("resumed", 3) in [(row["event"], row["step"]) for row in read(tmp_path / "full" / "events.jsonl")]
 
 
 def test_a_signal_stops_saves_and_the_resumed_run_has_the_bits_of_a_straight_one(

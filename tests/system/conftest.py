@@ -117,8 +117,12 @@ class Processes:
     def run(self, folder: Path, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
         """As `start`, to the end."""
         process = self.start(folder, *arguments, **options)
-        code = process.wait(timeout=TIMEOUT_SECONDS)
+        try:
+            code = process.wait(timeout=TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            code = None
         output, error = ((folder / name).read_text() for name in ("out.txt", "err.txt"))
+        assert code is not None, f"not ended after {TIMEOUT_SECONDS} s; it said\n{output}\n{error}"
         return subprocess.CompletedProcess(process.args, code, output, error)
 
     def end(self) -> None:

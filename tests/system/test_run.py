@@ -1,4 +1,4 @@
-"""A run from the user's side: their own texts, the record it leaves, what stands on the screen, and running it again."""
+"""A run from the user's side: their own texts, the record it leaves, the screen, and running it again."""
 
 import hashlib
 import json

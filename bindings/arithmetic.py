@@ -1,0 +1,38 @@
+"""What a run amounts to, from its config alone: bytes, steps, parameters, memory. Exact, and without building anything.
+
+How many epochs that makes is not known here: it depends on the corpus, which is read when training starts. Nor is the
+memory of activations, which depends on how torch runs the model.
+"""
+
+from typing import NamedTuple
+
+from bindings.run import Run
+
+BYTES_OF_FP32 = 4
+
+
+class Quantity(NamedTuple):
+    """One number of a run, and how it comes about."""
+
+    name: str
+    value: int
+    unit: str
+    how: str
+
+
+def arithmetic(run: Run) -> list[Quantity]:
+    """A byte is a token here."""
+    batch_size, seq_len, num_steps = run.train.batch_size, run.data.seq_len, run.train.num_steps
+    num_parameters = run.model.num_parameters()
+    num_state_numbers = run.optimizer.num_state_numbers(run.model)
+    held = 2 * num_parameters + num_state_numbers
+    return [
+        Quantity("tokens per step", batch_size * seq_len, "", f"batch_size {batch_size} x seq_len {seq_len}"),
+        Quantity("steps", num_steps, "", "train.num_steps"),
+        Quantity("tokens", num_steps * batch_size * seq_len, "", "steps x tokens per step"),
+        Quantity("parameters", num_parameters, "", "all of them trained"),
+        Quantity("optimizer state", num_state_numbers, "", "numbers, beside the step counters"),
+        Quantity(
+            "memory", held * BYTES_OF_FP32, "bytes", "weights, gradients and optimizer state in fp32, on every process"
+        ),
+    ]

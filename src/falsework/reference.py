@@ -1,0 +1,79 @@
+"""The reference of all fields as one Markdown page, in the order of the schema.
+
+    reference(table) -> text
+
+What a field is says its own line of documentation; nothing is added here.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from falsework.defaults import default_of
+from falsework.explain import type_name
+from falsework.json_schema import bounds
+from falsework.schema import Component, Field, Leaf, Named, Table
+from falsework.write import spelled
+
+_HEAD = """# Fields
+
+Written by `tools/schema` from `bindings/`; not typed. **science** changes what is learnt, **speed** how fast the
+same is learnt, **place** where things are on this machine and how often something is shown or kept.
+"""
+_SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<", "minItems": "items ≥"}
+
+
+def reference(root: Table) -> str:
+    """The whole page."""
+    top = [field for field in root.fields.values() if isinstance(field.shape, Leaf)]
+    tables = [field for field in root.fields.values() if not isinstance(field.shape, Leaf)]
+    lines = [_HEAD, "## At the top of a file", "", *_rows(top)]
+    for field in tables:
+        lines += _section(field)
+    return "\n".join(lines) + "\n"
+
+
+def _section(field: Field) -> Iterator[str]:
+    shape, header = field.shape, field.name
+    if isinstance(shape, Named):
+        shape, header = shape.item, f"{field.name}.NAME"
+    default = default_of(field)
+    absent = f' When left out: `kind = "{default["kind"]}"`.' if default and "kind" in default else ""
+    yield from ("", f"## `[{header}]`", "", _sentence(field.attribute.metadata.get("doc", "")) + absent)
+    if isinstance(shape, Table):
+        yield from ("", *_rows(list(shape.fields.values())))
+    elif isinstance(shape, Component):
+        for kind, table in shape.kinds.items():
+            yield from ("", f'### `kind = "{kind}"`', "", " ".join((table.type.__doc__ or "").split()))
+            if table.fields:
+                yield from ("", *_rows(list(table.fields.values())))
+
+
+def _rows(fields: list[Field]) -> Iterator[str]:
+    """One line a field; tables within tables are listed by their dotted key."""
+    yield "| key | type | default | class | what it is |"
+    yield "|--|--|--|--|--|"
+    for path, field in _leaves(fields, ""):
+        default = default_of(field)
+        shown = "required" if field.is_required else "absent" if default is None else f"`{spelled(default)}`"
+        about = field.attribute.metadata
+        cells = (f"`{path}`", _type(field), shown, about.get("class", ""), about.get("doc", ""))
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _leaves(fields: list[Field], above: str) -> Iterator[tuple[str, Field]]:
+    for field in fields:
+        if isinstance(field.shape, Table):
+            yield from _leaves(list(field.shape.fields.values()), f"{above}{field.name}.")
+        else:
+            yield above + field.name, field
+
+
+def _type(field: Field) -> str:
+    annotation: Any = field.shape.type if isinstance(field.shape, Leaf) else "table"
+    limits = bounds(field.attribute.validator)
+    told = [f"{_SIGNS[word]} {limit}" for word, limit in limits.items()]
+    return ", ".join([annotation if isinstance(annotation, str) else type_name(annotation), *told])
+
+
+def _sentence(doc: str) -> str:
+    return f"{doc[:1].upper()}{doc[1:]}." if doc else ""
