@@ -3,7 +3,6 @@
 Standard library only, and only files under the run directory: no tracker is asked, nothing leaves the machine.
 """
 
-import importlib.metadata
 import json
 import os
 import platform
@@ -61,15 +60,20 @@ def write_record(directory: Path, experiment: Experiment, facts: Mapping[str, An
 
 def environment() -> dict[str, Any]:
     """Python, packages and hardware. No environment variable is stored: they hold secrets."""
-    packages = {dist.name: dist.version for dist in importlib.metadata.distributions() if dist.name}
     return {
         "python": sys.version,
         "platform": platform.platform(),
         "machine": platform.machine(),
         "host": socket.gethostname(),
         "num_cores": os.cpu_count(),
-        "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
+        "packages": dict(sorted(_packages().items(), key=lambda item: item[0].lower())),
     }
+
+
+def _packages() -> dict[str, str]:
+    """Names and versions as the folders of metadata are named: reading the metadata itself takes 0.1 s."""
+    folders = [folder.stem for path in reversed(sys.path) for folder in Path(path).glob("*.dist-info")]
+    return dict(folder.split("-", 1) for folder in folders if "-" in folder)
 
 
 def snapshot_code(directory: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness import report
 from harness.console import Console
+from harness.cpu import look_for_garbage_again
 from harness.job import Job
 from harness.loop import train
 from harness.ranks import Ranks, start_ranks
@@ -32,6 +33,7 @@ def train_session(
     ranks = start_ranks(device=device, num_threads=num_threads)
     with Console(speaks=ranks.is_main) as console, stop_on_signal() as stop:
         job = build_job(ranks)
+        look_for_garbage_again()
         split = split_batch(
             batch_size=job.batch_size, num_processes=ranks.num_processes, micro_batch_size=job.micro_batch_size
         )

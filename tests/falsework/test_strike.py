@@ -29,7 +29,7 @@ PROJECT = {
     "configs/machine.toml": "log.every_steps = 1\n",
     "configs/profiles/short.toml": "train.num_steps = 1\n",
     "docs/language.md": "TOML\n",
-    "docs/house.md": "| `src/falsework/load.py` |\n\n| `src/harness/loop.py` | y |\n| `tools/struck_start.py` | z |\n",
+    "docs/house.md": "| `src/falsework/load.py` | x |\n| `src/harness/loop.py` | y |\n| `tools/struck_start.py` |\n",
     "README.md": "run configs/01_base.toml configs/profiles/short.toml, or configs/01_base.toml\n",
     "pyproject.toml": 'dependencies = [\n    "attrs",\n    "cattrs", # goes with falsework\n]\n',
     "constraints.txt": "attrs==1\ncattrs==1\ntomli_w==1\ntomlkit==1\n",

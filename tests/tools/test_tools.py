@@ -1,0 +1,152 @@
+"""The tools as commands: help, exit codes, what goes where, and nothing heavy imported. Their answers are tested below."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIG_TOOLS = ("explain", "diff_configs", "new_config", "check_configs", "flatten", "schema", "lineage")
+BASE = """
+schema = 1
+why = "a start"
+seed = 1
+[data]
+kind = "python_source"
+seq_len = 128
+[model]
+kind = "gpt"
+num_layers = 4
+width = 128
+num_heads = 4
+max_positions = { _ref = "data.seq_len" }
+[optimizer]
+kind = "adamw"
+lr = 0.001
+[schedule]
+kind = "constant"
+[train]
+num_steps = 600
+batch_size = 16
+"""
+CHILD = 'extends = "01_base.toml"\nwhy = "?"\noptimizer.lr = 0.003\n'
+
+
+def run(tool: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(ROOT / "tools" / tool), *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").mkdir()
+    Path("configs/01_base.toml").write_text(BASE)
+    Path("configs/01_lr_003_02.toml").write_text(CHILD)
+
+
+@pytest.mark.parametrize("tool", [*CONFIG_TOOLS, "study"])
+def test_help_has_an_example(tool: str) -> None:
+    told = run(tool, "--help")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert f"tools/{tool}" in told.stdout.partition("Example")[2]
+    assert run(tool, "--no-such-option").returncode == 2
+    assert os.access(ROOT / "tools" / tool, os.X_OK)
+
+
+def test_explain_tells_one_value_or_all() -> None:
+    told = run("explain", "configs/01_lr_003_02.toml", "optimizer.lr")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "overridden  configs/01_base.toml:15:6       0.001" in told.stdout
+    everything = run("explain", "configs/01_lr_003_02.toml")
+    assert "model.max_positions" in everything.stdout
+    assert "1,228,800" in everything.stdout  # 600 steps of 16 times 128 bytes
+    sums = json.loads(run("explain", "configs/01_lr_003_02.toml", "--format", "json").stdout)["run"]
+    assert sums["parameters"]["value"] == 2 * 256 * 128 + 4 * 12 * 128 * 128  # the usual 12 d^2 a layer
+    trouble = run("explain", "configs/01_lr_003_02.toml", "optimizer.rl")
+    assert (trouble.returncode, trouble.stdout) == (2, "")
+    assert "did you mean optimizer.lr?" in trouble.stderr
+
+
+def test_new_configs_at_once_get_numbers_of_their_own() -> None:
+    tool = [sys.executable, str(ROOT / "tools" / "new_config"), "1"]
+    started = [
+        subprocess.Popen([*tool, f"seed_{seed}", f"seed={seed}", "--why", "luck?"], stdout=subprocess.PIPE, text=True)
+        for seed in (2, 3, 4)
+    ]
+    told = [process.communicate()[0].splitlines() for process in started]
+    files = {lines[0] for lines in told}
+    assert {name.rpartition("_")[2] for name in files} == {"03.toml", "04.toml", "05.toml"}
+    assert {lines[-1] for lines in told} == {f"next: accelerate launch train.py {file}" for file in files}
+    assert sorted(map(str, Path("configs").glob("*_0[345].toml"))) == sorted(files)
+    assert run("check_configs").returncode == 0
+    refused = run("new_config", "1", "lr_1", "optimizer.lr=high", "--why", "?")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "optimizer.lr: expected a number" in refused.stderr
+
+
+def test_check_configs_says_right_wrong_or_trouble() -> None:
+    right = run("check_configs", "configs")
+    assert (right.returncode, right.stderr) == (0, "")
+    assert right.stdout == "0 errors, 0 warnings in 2 experiments, each alone and with 0 profiles\n"
+    Path("configs/01_lr_01_03.toml").write_text(CHILD)
+    wrong = run("check_configs", "--format", "json")
+    assert (wrong.returncode, wrong.stderr) == (1, "")
+    assert [finding["rule"] for finding in json.loads(wrong.stdout)["findings"]] == ["names"]
+    assert run("check_configs", "gone").returncode == 2
+
+
+def test_flatten_prints_a_file_that_stands_alone() -> None:
+    told = run("flatten", "configs/01_lr_003_02.toml")
+    assert told.returncode == 0
+    Path("flat.toml").write_text(told.stdout)
+    Path("configs/01_base.toml").unlink()
+    assert run("flatten", "flat.toml").returncode == 0
+    assert "extends" not in told.stdout
+    resolved = run("flatten", "flat.toml", "--resolved").stdout
+    assert "_ref" not in resolved
+    assert "held_out_fraction" in resolved
+
+
+def test_lineage_is_text_or_a_picture() -> None:
+    assert run("lineage").stdout == "01 base\n└─ 02 lr_003  optimizer.lr 0.001 -> 0.003\n"
+    picture = ElementTree.fromstring(run("lineage", "--format", "svg").stdout)  # noqa: S314  # our own output
+    texts = ["".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == ["01 base", "02 lr_003optimizer.lr 0.001 -> 0.003"]
+    [_, child] = json.loads(run("lineage", "--format", "json").stdout)
+    assert (child["parent"], child["changes"]) == (1, ["optimizer.lr 0.001 -> 0.003"])
+    assert run("lineage", "gone").returncode == 2
+
+
+def test_what_is_made_from_the_schema_is_fresh() -> None:
+    told = run("schema", "--check")
+    assert (told.returncode, told.stdout) == (0, "configs/.schema.json, docs/fields.md: fresh\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("explain", "configs/01_lr_003_02.toml"),
+        ("check_configs",),
+        ("lineage", "--format", "svg"),
+        ("schema", "--check"),
+        ("new_config", "1", "seed_2", "seed=2", "--why", "luck?"),
+    ],
+)
+def test_no_config_tool_imports_anything_heavy(arguments: tuple[str, ...]) -> None:
+    tool = ROOT / "tools" / arguments[0]
+    program = (
+        "import runpy, sys\n"
+        f"sys.argv = {[str(tool), *arguments[1:]]!r}\n"
+        f"sys.path.insert(0, {str(tool.parent)!r})\n"
+        "try:\n"
+        f"    runpy.run_path({str(tool)!r}, run_name='__main__')\n"
+        "finally:\n"
+        "    print([name for name in ('torch', 'accelerate', 'numpy', 'duckdb', 'rich') if name in sys.modules])\n"
+    )
+    told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert told.stdout.splitlines()[-1] == "[]"
