@@ -103,6 +103,7 @@ def _place(path: Path, error: Exception) -> str:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None) or 0
     what = located(error) if isinstance(error, Misfit) else error.args[0] if error.args else type(error).__name__
+    linecache.checkcache(str(path))
     source = linecache.getline(str(path), line).rstrip()
     shown = f"\n  {line} | {source}" if source else ""
     return f"{path}:{line}: {type(error).__name__}: {what}{shown}" if line else f"{path}: {error}"

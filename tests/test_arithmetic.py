@@ -10,7 +10,7 @@ from bindings.optimizer import AdamW, Muon, Optimizer, Sgd
 from bindings.run import Run, Train
 from bindings.schedule import Constant
 
-MODELS = [
+MODELS: list[Model] = [
     Gpt(num_layers=2, width=12, num_heads=3, max_positions=8),
     Gpt(num_layers=1, width=8, num_heads=2, max_positions=8, mlp_ratio=2.7, num_hash_buckets=37, max_ngram=4),
     Gpt(num_layers=1, width=8, num_heads=2, max_positions=8, tied_head=True),

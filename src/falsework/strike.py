@@ -26,7 +26,7 @@ MARK = "goes with falsework"
 GONE = {"falsework", "cattrs", "tomli_w", "tomllib"}
 NOT_COPIED = {".git", ".venv", "runs"}
 CACHES = {"__pycache__", ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-FOLDERS = ("src/falsework", "tests/falsework", "tests/system", "configs")
+FOLDERS = ("src/falsework", "tests/falsework", "tests/system", "tests/tools", "configs")
 FILES = ("docs/language.md", "docs/fields.md", "docs/strike.md")
 READERS = ("tools", "tests", "benchmarks")  # floors above falsework, where whatever imports it goes
 REGISTRY = ("bindings/derived.py", "bindings/migrations.py", "bindings/schema.lock.toml")  # only falsework reads these
@@ -117,7 +117,9 @@ def _copy(project: Path, target: Path) -> Struck:
             _count(struck.added, new_name, after)
         elif after is not None and before is not None and after != before:
             to.write_text(after, encoding="utf-8", newline="")
-            _count(struck.removed, "lines of files that stay", before, after)
+            is_longer = after.count("\n") > before.count("\n")  # the README, by its note
+            counts, longer, shorter = (struck.added, after, before) if is_longer else (struck.removed, before, after)
+            _count(counts, "lines of files that stay", longer, shorter)
     _forget_rows(target, struck)
     return struck
 

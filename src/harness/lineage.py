@@ -47,7 +47,7 @@ def tree_lines(names: Sequence[Name]) -> list[tuple[str, Name]]:
     by_parent: dict[int | None, list[Name]] = {}
     numbers = {name.number for name in names}
     for name in sorted(names, key=lambda name: name.number):
-        has_parent = name.parent in numbers and name.parent is not None and name.parent < name.number
+        has_parent = name.parent in numbers and name.parent < name.number
         by_parent.setdefault(name.parent if has_parent else None, []).append(name)
     lines: list[tuple[str, Name]] = []
     waiting = [(name, "", "") for name in reversed(by_parent.get(None, []))]

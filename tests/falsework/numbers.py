@@ -35,5 +35,5 @@ def child_name(parent: int, change: str, number: int) -> str:
 def naming() -> Naming:
     """This module, as falsework wants to be told of names."""
     module: ModuleType = sys.modules[__name__]
-    told: Naming = module  # type: ignore[assignment]  # its functions are the protocol's
+    told: Naming = module  # its functions are the protocol's
     return told

@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from falsework import ConfigError
 from falsework.save import settings_of
@@ -70,8 +70,8 @@ def test_any_run_can_be_saved_as_a_child_of_any_other(first: Run, second: Run) -
     from tests.falsework.test_dump import as_layer
 
     write("first.toml", layer_text({}, as_layer(first)))
-    if first == second:
-        return
+    named = {*second.eval, *second.weights, *first.eval, *first.weights}
+    assume(first != second and not any("=" in name for name in named))  # KEY=VALUE ends a key at the first =
     tree = _tree_of(settings_of("first.toml", second, load_files))
     write("second.toml", layer_text({"extends": "first.toml"}, tree))
     assert load("second.toml").value == second

@@ -11,6 +11,7 @@ from falsework.strike import report, strike, without_marked
 from tests.falsework import toy
 from tests.falsework.toy import BASE
 
+TRAINER = "bindings.experiment.train_file"
 PROJECT = {
     "train.py": "import falsework\n",
     "tools/struck_train.py": '"""Trains."""\n',
@@ -59,7 +60,7 @@ def files_of(folder: Path) -> set[str]:
 
 def test_what_needs_falsework_goes_and_all_else_stays(project: Path, tmp_path: Path) -> None:
     before = {name: (project / name).read_bytes() for name in files_of(project)}
-    struck = strike(project, tmp_path / "new", load, train_with="bindings.experiment.train_file")
+    struck = strike(project, tmp_path / "new", load, train_with=TRAINER)
     assert {name: (project / name).read_bytes() for name in files_of(project)} == before, "the project is not changed"
     new = tmp_path / "new"
     assert files_of(new) == {
@@ -82,7 +83,7 @@ def test_what_needs_falsework_goes_and_all_else_stays(project: Path, tmp_path: P
 
 
 def test_lines_are_counted_as_a_diff_would(project: Path, tmp_path: Path) -> None:
-    struck = strike(project, tmp_path / "new", load, train_with="a.b")
+    struck = strike(project, tmp_path / "new", load, train_with=TRAINER)
     assert struck.removed["src/falsework"] == 1
     assert struck.removed["configs"] == BASE.count("\n") + 2
     assert struck.removed["tools"] == 3
@@ -98,23 +99,23 @@ def test_an_import_that_would_fail_is_refused_and_no_half_copy_is_left(
 ) -> None:
     (project / "bindings" / "run.py").write_text(line)
     with pytest.raises(ConfigError, match=r"bindings/run\.py:[12]: imports what would be gone"):
-        strike(project, tmp_path / "new", load, train_with="a.b")
+        strike(project, tmp_path / "new", load, train_with=TRAINER)
     assert not (tmp_path / "new").exists()
 
 
 def test_a_config_that_does_not_load_is_refused_with_its_place(project: Path, tmp_path: Path) -> None:
     (project / "configs" / "02_typo_03.toml").write_text('extends = "01_base.toml"\ntrain.num_stepz = 1\n')
     with pytest.raises(ConfigError, match=r"configs/02_typo_03\.toml:2:7: train\.num_stepz: unknown key"):
-        strike(project, tmp_path / "new", load, train_with="a.b")
+        strike(project, tmp_path / "new", load, train_with=TRAINER)
     assert not (tmp_path / "new").exists()
 
 
 def test_only_a_new_directory_outside_is_written_to(project: Path, tmp_path: Path) -> None:
     (tmp_path / "old").mkdir()
     with pytest.raises(ConfigError, match="exists already"):
-        strike(project, tmp_path / "old", load, train_with="a.b")
+        strike(project, tmp_path / "old", load, train_with=TRAINER)
     with pytest.raises(ConfigError, match="inside the project"):
-        strike(project, project / "new", load, train_with="a.b")
+        strike(project, project / "new", load, train_with=TRAINER)
 
 
 def test_lines_and_paragraphs_that_are_marked_go() -> None:

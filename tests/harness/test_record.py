@@ -1,9 +1,11 @@
 """The record of a run: enough to get the code back, and nothing that is secret."""
 
+import importlib.metadata
 import json
 import math
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,7 +119,10 @@ def test_without_git_the_source_is_kept_all_the_same(
     assert not (tmp_path / "code" / "commit.txt").exists()
 
 
-def test_the_environment_says_which_python_and_torch() -> None:
+def test_the_environment_says_which_python_and_which_packages() -> None:
     facts = environment()
     assert facts["python"].startswith(platform.python_version())
-    assert facts["packages"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
+    assert facts["packages"]["torch"] == torch.__version__
+    said = {re.sub(r"[-_.]+", "_", name).lower(): version for name, version in facts["packages"].items()}
+    for package in importlib.metadata.distributions():
+        assert said.get(re.sub(r"[-_.]+", "_", package.name).lower()) == package.version, package.name

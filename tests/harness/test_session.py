@@ -1,5 +1,6 @@
 """One start of a run in this process: what it leaves when all is well, and when it is not."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def start(build_job: Callable[[Ranks], Job], runs_dir: Path, run_path: Path | No
 
 def test_a_run_opens_trains_and_closes(make_job: MakeJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start(lambda _ranks: make_job(), tmp_path / "runs")
+    assert gc.isenabled()
     (path,) = (tmp_path / "runs").iterdir()
     assert [row["event"] for row in read(path / "events.jsonl")] == ["started", "evaluated", "checkpoint", "finished"]
     said = capsys.readouterr().out.splitlines()

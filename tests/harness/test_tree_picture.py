@@ -1,7 +1,7 @@
 """The tree of experiments as an SVG that any reader of XML takes."""
 
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from harness.lineage import Name
 from harness.tree_picture import tree_picture
@@ -11,7 +11,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_every_experiment_has_a_dot_and_every_child_an_edge_from_its_parent() -> None:
-    picture = ElementTree.fromstring(tree_picture(NAMES, {2: "a < b & c"}))  # noqa: S314  # our own output
+    picture = ET.fromstring(tree_picture(NAMES, {2: "a < b & c"}))  # noqa: S314  # our own output
     dots = [(int(dot.attrib["cx"]), int(dot.attrib["cy"])) for dot in picture.iter(f"{SVG}circle")]
     edges = [tuple(map(int, re.findall(r"\d+", path.attrib["d"]))) for path in picture.iter(f"{SVG}path")]
     one, two, three, four = dots
@@ -21,4 +21,4 @@ def test_every_experiment_has_a_dot_and_every_child_an_edge_from_its_parent() ->
 
 
 def test_no_experiments_are_an_empty_picture() -> None:
-    assert list(ElementTree.fromstring(tree_picture([], {})).iter(f"{SVG}circle")) == []  # noqa: S314
+    assert list(ET.fromstring(tree_picture([], {})).iter(f"{SVG}circle")) == []  # noqa: S314

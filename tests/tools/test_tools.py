@@ -1,11 +1,11 @@
-"""The tools as commands: help, exit codes, what goes where, and nothing heavy imported. Their answers are tested below."""
+"""The tools as commands: help, exit codes, what goes where, and nothing heavy imported; few, as processes cost time."""
 
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_help_has_an_example(tool: str) -> None:
 def test_explain_tells_one_value_or_all() -> None:
     told = run("explain", "configs/01_lr_003_02.toml", "optimizer.lr")
     assert (told.returncode, told.stderr) == (0, "")
-    assert "overridden  configs/01_base.toml:15:6       0.001" in told.stdout
+    assert "overridden  configs/01_base.toml:16:6       0.001" in told.stdout
     everything = run("explain", "configs/01_lr_003_02.toml")
     assert "model.max_positions" in everything.stdout
     assert "1,228,800" in everything.stdout  # 600 steps of 16 times 128 bytes
@@ -114,7 +114,7 @@ def test_flatten_prints_a_file_that_stands_alone() -> None:
 
 def test_lineage_is_text_or_a_picture() -> None:
     assert run("lineage").stdout == "01 base\n└─ 02 lr_003  optimizer.lr 0.001 -> 0.003\n"
-    picture = ElementTree.fromstring(run("lineage", "--format", "svg").stdout)  # noqa: S314  # our own output
+    picture = ET.fromstring(run("lineage", "--format", "svg").stdout)  # noqa: S314  # our own output
     texts = ["".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text")]
     assert texts == ["01 base", "02 lr_003optimizer.lr 0.001 -> 0.003"]
     [_, child] = json.loads(run("lineage", "--format", "json").stdout)
