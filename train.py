@@ -13,7 +13,7 @@ examples:
 from dataclasses import replace
 from pathlib import Path
 
-from bindings import KINDS, ROOT, SCHEMA_VERSION, Run
+from bindings import SCHEMA, SCHEMA_VERSION, Run
 from bindings.assemble import check_launch, train
 from bindings.experiment import from_file, from_record
 from bindings.plain import to_plain
@@ -53,7 +53,7 @@ def chosen(arguments: list[str]) -> tuple[Run, Experiment]:
         return run, replace(experiment, files={"config.toml": config_toml, **experiment.files})
     if is_run_directory(first) and not (first / "config.toml").exists():
         return from_record(first)  # made by a project without falsework
-    config = load(arguments, root=ROOT, kinds=KINDS, schema_version=SCHEMA_VERSION)
+    config = load(arguments, **SCHEMA, for_this_machine=True)
     return config.value, experiment_of(config)
 
 
@@ -67,6 +67,7 @@ def experiment_of(config: Config) -> Experiment:
         origins=config.origins(),
         files={"config.toml": config.toml().encode(), **layers},
         fingerprint=config.fingerprint,
+        fingerprints=config.fingerprints,
     )
 
 

@@ -4,7 +4,10 @@ Module level imports only attrs and the standard library, so that config tools s
 imported inside the build functions. Nothing here knows TOML: the classes work from Python alone.
 """
 
+from typing import Any
+
 from bindings import data, evals, model, optimizer, parallel, precision, schedule
+from bindings.derived import DERIVED
 from bindings.run import Run
 
 ROOT = Run
@@ -19,4 +22,7 @@ KINDS: dict[object, dict[str, type]] = {
     parallel.Parallel: parallel.KINDS,
 }
 
-__all__ = ["KINDS", "ROOT", "SCHEMA_VERSION", "Run"]
+# All that falsework is told: load(files, **SCHEMA).
+SCHEMA: dict[str, Any] = {"root": ROOT, "kinds": KINDS, "schema_version": SCHEMA_VERSION, "derived": DERIVED}
+
+__all__ = ["DERIVED", "KINDS", "ROOT", "SCHEMA", "SCHEMA_VERSION", "Run"]

@@ -15,6 +15,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from bindings.fields import Misfit
 from bindings.plain import checked, flat, from_plain, located, to_plain, unflat
 from bindings.run import Run
@@ -42,6 +44,7 @@ def from_file(path: Path) -> "tuple[Run, Experiment]":
         origins=dict.fromkeys(config, str(path)),
         files={f"layers/00_{path.name}": path.read_bytes()},
         fingerprint=fingerprint(tree),
+        fingerprints=fingerprints(run, tree),
     )
 
 
@@ -66,6 +69,28 @@ def fingerprint(tree: dict[str, Any]) -> str:
     """sha256 over the plain data as canonical JSON: the same as that of a TOML file with the same values."""
     canonical = json.dumps(tree, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def fingerprints(run: Run, tree: dict[str, Any]) -> dict[str, str]:
+    """A fingerprint of the values of each class of fields: the same as those of a TOML file with the same values."""
+    classed: dict[str, dict[str, Any]] = {"science": {}, "speed": {}, "place": {}}
+    classes = dict(flat(_classes(run, tree, "science")))
+    for key, value in flat(tree):
+        classed[classes[key]][key] = value
+    return {name: fingerprint(values) for name, values in classed.items()}
+
+
+def _classes(value: Any, tree: Any, field_class: str) -> Any:
+    """The class of each leaf, in the shape of the tree; kinds and names have that of the field they belong to."""
+    if not isinstance(tree, dict) or not tree:
+        return field_class
+    fields = attrs.fields_dict(type(value)) if attrs.has(type(value)) else {}
+    return {
+        name: _classes(getattr(value, name), item, fields[name].metadata["class"])
+        if name in fields
+        else _classes(None if name == "kind" else value[name], item, field_class)
+        for name, item in tree.items()
+    }
 
 
 def train_file(path: str) -> None:

@@ -36,10 +36,10 @@ def parser_of(doc: str | None) -> argparse.ArgumentParser:
 
 def load_files(files: Sequence[str]) -> "Config":
     """The config that files make, with this project's schema."""
-    from bindings import KINDS, ROOT, SCHEMA_VERSION
+    from bindings import SCHEMA
     from falsework import load
 
-    return load(files, root=ROOT, kinds=KINDS, schema_version=SCHEMA_VERSION)
+    return load(files, **SCHEMA)
 
 
 def load_config(argument: str) -> "Config":

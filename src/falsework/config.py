@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from falsework.defaults import default_of, plain
+from falsework.defaults import Derivation, Link
 from falsework.dump import fingerprint, flat, to_toml
-from falsework.layer import Layer, Spot, Tree
+from falsework.layer import Layer, Tree
 from falsework.layers import Stack
+from falsework.links import derivation_place
 from falsework.merge import Merged
-from falsework.origins import Default, Written, default_place, origin_at, spot_name, spot_of_table
+from falsework.origins import Default, Pinned, default_place, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
-from falsework.schema import Table, field_at, value_at
+from falsework.plain import default_of, plain
+from falsework.schema import FIELD_CLASSES, Table, class_at, field_at, value_at
 
 if TYPE_CHECKING:
     from falsework.story import Event
@@ -31,7 +33,7 @@ class Config:
     table: Table = field(repr=False)
     stack: Stack = field(repr=False)
     merged: Merged = field(repr=False)
-    ties: dict[Path, Path] = field(repr=False)
+    links: dict[Path, Link] = field(repr=False)  # values that are read from others, by path
 
     @property
     def name(self) -> str:
@@ -60,6 +62,18 @@ class Config:
         """sha256 of the resolved config; equal for equal values, whatever files they came from."""
         return fingerprint(self.tree)
 
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """One for each class of fields: of two configs with the same `science`, one repeats the other."""
+        classed: dict[str, Tree] = {name: {} for name in FIELD_CLASSES}
+        for path, value in flat(self.tree):
+            classed[self.class_of(path)][dotted(path)] = value
+        return {name: fingerprint(values) for name, values in classed.items()}
+
+    def class_of(self, path: Path) -> str:
+        """`science`, `speed` or `place`: what the value at a path changes."""
+        return class_at(self.table, self.tree, path)
+
     def toml(self) -> str:
         """The resolved config as TOML without directives; it loads to an equal object."""
         return to_toml(self.tree, schema_version=self.schema_version, why=self.why)
@@ -69,30 +83,45 @@ class Config:
         return {dotted(path): value for path, value in flat(self.tree)}
 
     def origins(self) -> dict[str, str]:
-        """The place of every value, `file:line:col` or `default file:line`, by its dotted path."""
+        """The place of every value by its dotted path: `file:line:col`, `default file:line`, `derived file:line`."""
         return {dotted(path): self.origin(path) for path, _ in flat(self.tree)}
 
     def origin(self, path: Path) -> str:
         """The place of one value; of an empty table, the place that makes it."""
+        link = self.links.get(path)
+        if link is not None and isinstance(link.by, Derivation):
+            return derivation_place(link.by)
+        spot = spot_of_value(self.files, self.merged.origins, path)
+        if spot is not None:
+            return spot_name(spot)
         origin, key_path = origin_at(self.merged.origins, path)
-        if isinstance(origin, Written):
-            return spot_name(Spot(self.files[origin.layer], (*origin.table, key_path[-1]), "value"))
-        if origin is None:
-            return spot_name(spot_of_table(self.files, self.merged.origins, path, self.stack.experiment))
-        return default_place(self._default_below(origin, path))
+        match origin:
+            case Default():
+                return default_place(self._default_below(origin, path))
+            case Pinned():
+                return f"default of schema {origin.schema_version}"
+            case _ if key_path != path:  # an element that a joined list has from its default
+                return self._default_of_list(key_path)
+        return spot_name(spot_of_table(self.files, self.merged.origins, path, self.stack.experiment))
 
     def story(self, key: str) -> "list[Event]":
-        """All that happened to the value at a dotted path: set, dropped, tied, default."""
+        """All that happened to the value at a dotted path: set, dropped, tied, computed, derived, pinned, default."""
         from falsework.story import Event, written  # only explaining needs it
 
         path = parse_dotted(key) or ()
         events = written(self.files, path)
         value = value_at(self.tree, path)
-        if path in self.ties:
-            events.append(Event("tied", self.origin(path), value, f"to {dotted(self.ties[path])}"))
-        elif value is not None and isinstance(origin_at(self.merged.origins, path)[0], Default):
-            events.append(Event("default", self.origin(path), value))
+        origin, _ = origin_at(self.merged.origins, path)
+        if path in self.links:
+            events.append(Event(self.links[path].word, self.origin(path), value, self.links[path].note))
+        elif value is not None and isinstance(origin, Default | Pinned):
+            events.append(Event("default" if isinstance(origin, Default) else "pinned", self.origin(path), value))
         return events
+
+    def _default_of_list(self, path: Path) -> str:
+        field = field_at(self.table, self.tree, path)
+        assert field is not None, "a list is a field"
+        return default_place(Default(field.owner, field.name))
 
     def _default_below(self, default: Default, path: Path) -> Default:
         """A default object's values are written in its own class, unless the field that holds it says otherwise."""

@@ -1,36 +1,56 @@
 """Fills in what no layer says: schema defaults as plain data, in the order of the schema.
 
-    fill(filling, tree) -> the whole tree; ties that were found, problems and origins of defaults go into `filling`
+    fill(filling, tree) -> the whole tree; links that were found, problems and origins of defaults go into `filling`
 
 A table that no file mentions is its default object. One that a file mentions takes from that object what the file
 leaves out, if it is of the same kind; else from the defaults of its class. `kind` is never filled in. What is missing
 without a default is a problem here, and so is a key that the final kind does not have.
 """
 
-from collections.abc import Mapping
-from pathlib import Path as FilePath
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import attrs
-
+from falsework.formulas import Formula, Wrong, parse
 from falsework.layer import Layer, Spot, Tree
-from falsework.origins import Default, Origins, spot_of_table, spot_of_value
-from falsework.paths import quoted
+from falsework.origins import Default, Origins, Written, spot_of_table, spot_of_value
+from falsework.paths import dotted, parse_dotted, quoted
 from falsework.places import Path
-from falsework.problems import Problem
-from falsework.schema import Component, Field, Leaf, Named, Shape, Table
+from falsework.plain import default_of
+from falsework.problems import Problem, nearest
+from falsework.schema import Component, Leaf, Named, Shape, Table
 
 
 class Broken:
     """Stands where a value would, after its problem has been reported."""
 
 
-class Tie(NamedTuple):
-    """A `_ref` found in the tree: where it stands, and the table that is to receive the value."""
+class Derivation(NamedTuple):
+    """How a field follows from others while no layer sets it: `function` takes the values of `reads`."""
+
+    reads: tuple[Path, ...]
+    function: Callable[..., Any]
+
+
+class Link(NamedTuple):
+    """A value that is read from others, by a `_ref`, an `_expr` or a derivation; `table` receives it."""
 
     path: Path
-    target: str
+    reads: tuple[Path, ...]
     table: Tree
+    by: Formula | Derivation | None = None  # None: a tie, which takes the value as it is
+    text: str = ""  # of the formula
+
+    @property
+    def word(self) -> str:
+        """What happened to the value."""
+        return {Formula: "computed", Derivation: "derived"}.get(type(self.by), "tied")
+
+    @property
+    def note(self) -> str:
+        """What it reads: `to data.seq_len`, `as train.num_steps // 20`, `from data.seq_len`."""
+        if self.text:
+            return f"as {self.text}"
+        return f"{'from' if self.by else 'to'} {', '.join(dotted(path) for path in self.reads)}"
 
 
 class Filling(NamedTuple):
@@ -40,7 +60,8 @@ class Filling(NamedTuple):
     experiment: Layer
     origins: Origins
     root: Table
-    ties: list[Tie]
+    derived: Mapping[Path, Derivation]
+    links: list[Link]
     problems: list[Problem]
 
     def refuse(self, path: Path, what: str, spot: Spot | None, mend: str = "") -> None:
@@ -53,41 +74,13 @@ class Filling(NamedTuple):
 
 
 def fill(filling: Filling, tree: Tree) -> Tree:
-    """The whole tree with defaults; where a tie stands, its value is still missing."""
+    """The whole tree with defaults; where a link stands, its value is still missing."""
     return _fill_table(filling, tree, filling.origins, filling.root, (), None)
 
 
-def plain(value: Any, shape: Shape) -> Any:
-    """A config object as plain data: kinds written, None left out, tuples as lists."""
-    match shape:
-        case Leaf():
-            return _plain_leaf(value)
-        case Named():
-            assert isinstance(value, Mapping), f"named tables are a mapping, not {value!r}"
-            return {name: plain(item, shape.item) for name, item in value.items()}
-        case Component():
-            kind = next((kind for kind, table in shape.kinds.items() if table.type is type(value)), None)
-            assert kind is not None, f"{type(value).__name__} is none of the kinds {', '.join(shape.kinds)}"
-            return {"kind": kind, **plain(value, shape.kinds[kind])}
-        case Table():
-            values = ((name, getattr(value, name), field.shape) for name, field in shape.fields.items())
-            return {name: plain(item, below) for name, item, below in values if item is not None}
-
-
-def default_of(field: Field) -> Any:
-    """A field's default as plain data; None when there is none, or when it is None."""
-    default = field.attribute.default
-    if default is None or default is attrs.NOTHING:
-        return None
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # a class at run time
-        default = default.factory()
-    return plain(default, field.shape)
-
-
-def _plain_leaf(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_plain_leaf(item) for item in value]
-    return str(value) if isinstance(value, FilePath) else value
+def refuse_missing(filling: Filling, path: Path) -> None:
+    """Nothing gives the value at `path`, which has to be there."""
+    filling.refuse(path, "required, and no file sets it", filling.header(path[:-1]))
 
 
 def _fill_table(
@@ -106,7 +99,8 @@ def _fill_table(
             filled[name] = default
             origins[name] = Default(field.owner, name)
         elif not field.is_optional:
-            filling.refuse((*path, name), "required, and no file sets it", filling.header(path))
+            if (*path, name) not in filling.derived:
+                refuse_missing(filling, (*path, name))
             filled[name] = Broken
     if len(filled) < len(table) or not table.keys() <= filled.keys():
         _refuse_unknown(filling, table, shape, path)
@@ -117,10 +111,10 @@ def _fill_value(
     filling: Filling, value: Tree, shape: Shape, path: Path, into: tuple[Origins, Tree], default: Any
 ) -> Any:
     """A dict in the tree: a table, or a directive that stands for a value. `into` holds it: its origins, its table."""
-    origins, filled = into
+    origins = into[0]
     name = str(path[-1])
     if isinstance(shape, Leaf):
-        return _fill_directive(filling, value, path, filled, default)
+        return _fill_directive(filling, value, path, into, default)
     below = origins[name]
     if not isinstance(below, dict):  # a value's directive in the place of a table, reported by the key check
         return Broken
@@ -132,10 +126,21 @@ def _fill_value(
     if kind is None:
         mend = f"write kind = {' or '.join(quoted(name) for name in shape.kinds)}"
         filling.refuse((*path, "kind"), "required: it says what this table is", filling.header(path), mend)
-    table = shape.kinds.get(kind) if isinstance(kind, str) else None
-    if table is None:
+    if not isinstance(kind, str) or kind not in shape.kinds:
+        return _fill_misspelt(filling, value, below, shape, path)
+    fallback = default if default and default["kind"] == kind else None
+    return _fill_table(filling, value, below, shape.kinds[kind], path, fallback)
+
+
+def _fill_misspelt(filling: Filling, value: Tree, origins: Origins, shape: Component, path: Path) -> Any:
+    """A table of an unknown kind, which the key check has reported: its values are still checked, as the nearest's."""
+    kind = nearest(str(value.get("kind", "")), shape.kinds)
+    if kind is None:
         return Broken
-    return _fill_table(filling, value, below, table, path, default if default and default["kind"] == kind else None)
+    num_problems = len(filling.problems)
+    filled = _fill_table(filling, {**value, "kind": kind}, origins, shape.kinds[kind], path, None)
+    del filling.problems[num_problems:]  # what is missing or unknown in a table of a guessed kind is no news
+    return filled
 
 
 def _fill_named(filling: Filling, values: Tree, origins: Origins, item: Shape, path: Path) -> Tree:
@@ -149,17 +154,43 @@ def _fill_named(filling: Filling, values: Tree, origins: Origins, item: Shape, p
     return filled
 
 
-def _fill_directive(filling: Filling, value: Tree, path: Path, filled: Tree, default: Any) -> Any:
-    if type(value.get("_ref")) is str and len(value) == 1:
-        filling.ties.append(Tie(path, value["_ref"], filled))
-        return Broken  # until the tie is resolved
+def _fill_directive(filling: Filling, value: Tree, path: Path, into: tuple[Origins, Tree], default: Any) -> Any:
+    origins, filled = into
+    link = _link(value, path, filled) if len(value) == 1 else None
+    if link is not None:
+        filling.links.append(link)
+        return Broken  # until the link is resolved
     if "_append" in value or "_prepend" in value:
         if isinstance(default, list):
+            _count_default(origins, path, len(default))
             return [*value.get("_prepend", []), *default, *value.get("_append", [])]
         spot = spot_of_value(filling.layers, filling.origins, path)
         filling.refuse(path, "nothing to add to: no earlier layer sets this list", spot, "write the list itself")
         return Broken
     return Broken if any(key.startswith("_") for key in value) else value
+
+
+def _link(directive: Tree, path: Path, filled: Tree) -> Link | None:
+    """What a `_ref` or an `_expr` says; None for other directives, and for those that the key check has reported."""
+    target, formula = directive.get("_ref"), directive.get("_expr")
+    if type(target) is str:
+        read = parse_dotted(target)
+        return Link(path, (read,), filled) if read else None
+    if type(formula) is str:
+        try:
+            parsed = parse(formula)
+        except Wrong:
+            return None
+        return Link(path, parsed.reads, filled, parsed, formula)
+    return None
+
+
+def _count_default(origins: Origins, path: Path, num_elements: int) -> None:
+    """Tell the elements of a list that was joined to its default how many of them are the default's."""
+    origin = origins[str(path[-1])]
+    assert isinstance(origin, Written), "a layer wrote the directive"
+    pieces = tuple(piece._replace(num=num_elements) if piece.num < 0 else piece for piece in origin.pieces)
+    origins[str(path[-1])] = origin._replace(pieces=pieces)
 
 
 def _refuse_unknown(filling: Filling, table: Tree, shape: Table, path: Path) -> None:

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from falsework.config import Config
 from falsework.layer import Tree
-from falsework.origins import Default, origin_at
+from falsework.origins import is_written
 from falsework.paths import dotted
 from falsework.places import Path
 from falsework.problems import visible
+from falsework.schema import value_at
 from falsework.write import spelled
 
 _MAX_PADDED = 32  # columns; a longer value pushes its row, not the table
@@ -61,16 +62,22 @@ def _folded(a: Config, b: Config, left: Tree, right: Tree, path: Path) -> Differ
 def _place(config: Config, path: Path, value: Any) -> str:
     if value is None:
         return ""
-    target = config.ties.get(path)
-    return f"{config.origin(path)} (tied to {dotted(target)})" if target else config.origin(path)
+    link = config.links.get(path)
+    return f"{config.origin(path)} ({link.word} {link.note})" if link else config.origin(path)
 
 
 def delta(a: Config, b: Config) -> Tree:
     """A layer that, applied after a's files, gives b's values."""
-    return _delta(a, a.tree, b.tree, ())
+    stale = {path for path, link in a.links.items() if any(_differ(a, b, read) for read in link.reads)}
+    return _delta(a, a.tree, b.tree, (), stale)
 
 
-def _delta(a: Config, left: Tree, right: Tree, path: Path) -> Tree:
+def _differ(a: Config, b: Config, path: Path) -> bool:
+    return repr(value_at(a.tree, path)) != repr(value_at(b.tree, path))
+
+
+def _delta(a: Config, left: Tree, right: Tree, path: Path, stale: set[Path]) -> Tree:
+    """`stale`: what a reads from values that are others in b, and has to be told even where both sides agree."""
     layer: Tree = {}
     for key in {**left, **right}:
         here = (*path, key)
@@ -78,12 +85,12 @@ def _delta(a: Config, left: Tree, right: Tree, path: Path) -> Tree:
         if y is None:
             layer[key] = {"_unset": True}
         elif not isinstance(x, dict) or not isinstance(y, dict):
-            if repr(x) != repr(y):
+            if repr(x) != repr(y) or here in stale:
                 layer[key] = y
-        elif repr(x) != repr(y):
-            is_default = isinstance(origin_at(a.merged.origins, here)[0], Default)  # no file names it: name it whole
+        elif repr(x) != repr(y) or any(path[: len(here)] == here for path in stale):
+            is_default = not is_written(a.merged.origins, here)  # no file names it: name it whole
             is_other_kind = x.get("kind") != y.get("kind")
-            layer[key] = y if is_default or is_other_kind else _delta(a, x, y, here)
+            layer[key] = y if is_default or is_other_kind else _delta(a, x, y, here, stale)
     return {key: value for key, value in layer.items() if value != {} or right.get(key) == {}}
 
 

@@ -10,13 +10,13 @@ from itertools import pairwise
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from falsework.config import Config
-from falsework.defaults import default_of
 from falsework.diff import finite
 from falsework.dump import flat
 from falsework.layer import Spot, Tree
 from falsework.origins import spot_name
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
+from falsework.plain import default_of
 from falsework.problems import ConfigError, Problem, did_you_mean, visible
 from falsework.reading import paths_read, readers_of
 from falsework.schema import Field, Leaf, field_at, value_at
@@ -148,7 +148,7 @@ def _told(config: Config, path: Path, events: Sequence[Event]) -> list[Event]:
     """The story with what came of each step: a value that a later one replaced was overridden; a profile applied."""
     profiles = _profile_places(config, path)
     applied = {event.place for event in events if event.word == "set"}
-    ties = {event.place for event in events if event.word == "tied"}
+    ties = {event.place for event in events if event.word in ("tied", "computed")}
     told = []
     for number, event in enumerate(events):
         later = next((after.word for after in events[number + 1 :] if after.word != "not applied"), "")

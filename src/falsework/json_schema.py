@@ -12,8 +12,8 @@ from functools import reduce
 from operator import or_
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
-from falsework.defaults import default_of
 from falsework.layer import Tree
+from falsework.plain import default_of
 from falsework.schema import Component, Field, Leaf, Named, Shape, Table
 
 DRAFT = "http://json-schema.org/draft-07/schema#"

@@ -8,13 +8,14 @@ kind is known, a key is right if any kind has it. Values are not judged here, ex
 
 from typing import Any, NamedTuple
 
-from falsework.layer import Layer, Spot, Tree
+from falsework.formulas import Wrong, parse
+from falsework.layer import Layer, Spot, Tree, spot_in_string
 from falsework.paths import parse_dotted
 from falsework.places import Path
 from falsework.problems import Problem, describe, did_you_mean
 from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
 
-_WORDS = ("_append", "_prepend", "_ref", "_unset", "_when", "_every")
+_WORDS = ("_append", "_prepend", "_ref", "_expr", "_unset", "_when", "_every")
 
 
 class Checked(NamedTuple):
@@ -101,10 +102,23 @@ def _check_directive(checking: _Checking, value: Tree, words: list[str], path: P
             checking.refuse((*path, word), f"expected a list, got {describe(given)}", f"write {word} = [...]", "value")
         elif word == "_unset" and given is not True:
             checking.refuse((*path, word), "expected true", "write _unset = true", "value")
+        elif word == "_expr":
+            _check_formula(checking, given, (*path, word))
         elif word == "_ref" and (type(given) is not str or parse_dotted(given) is None):
             checking.refuse((*path, word), "expected a dotted path", 'write _ref = "model.dim"', "value")
         elif word in ("_when", "_every"):
             checking.refuse((*path, word), f"{word} belongs into a table, and this is a value")
+
+
+def _check_formula(checking: _Checking, given: Any, path: Path) -> None:
+    if type(given) is not str:
+        checking.refuse(path, "expected a formula in quotes", 'write _expr = "train.num_steps // 20"', "value")
+        return
+    try:
+        parse(given)
+    except Wrong as wrong:
+        spot = spot_in_string(Spot(checking.layer, path, "value"), given, wrong.span)
+        checking.problems.append(Problem(wrong.what, path, spot, wrong.mend))
 
 
 def _check_odd(checking: _Checking, key: str, values: Tree, shape: Shape, path: Path, kind: object = None) -> None:

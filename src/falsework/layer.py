@@ -41,9 +41,10 @@ class Spot(NamedTuple):
 
     def place(self) -> Place:
         """Line and columns; of the nearest thing above that does stand in the file when the path itself does not."""
-        return place_of(self.layer.text, self.span or self._find())
+        return place_of(self.layer.text, self.span or self.find())
 
-    def _find(self) -> Span:
+    def find(self) -> Span:
+        """Where that thing stands in the text."""
         keys, values, headers, _ = self.layer.places
         order = {"key": (keys, headers, values), "value": (values, headers, keys), "header": (headers, keys, values)}
         for length in range(len(self.path), 0, -1):
@@ -52,3 +53,12 @@ class Spot(NamedTuple):
                 if span is not None:
                     return span
         return Span(0, 0)
+
+
+def spot_in_string(spot: Spot, content: str, span: Span) -> Spot:
+    """A piece of a string's content; the whole string when it is written in another way than it reads."""
+    whole = spot.find()
+    if spot.layer.text[whole.start + 1 : whole.end - 1] != content:
+        return spot
+    start = whole.start + 1
+    return spot._replace(span=Span(start + span.start, start + span.end))

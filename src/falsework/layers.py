@@ -49,12 +49,16 @@ def split_argument(argument: str) -> list[str]:
     return [argument] if _exists(Path(argument)) or not parts else parts
 
 
-def read_stack(arguments: Sequence[str | os.PathLike[str]]) -> Stack:
-    """Read every file that the arguments reach. Raises ConfigError with all that cannot be read or parsed."""
+def read_stack(arguments: Sequence[str | os.PathLike[str]], *, on_top: str | None = None) -> Stack:
+    """Read every file that the arguments reach. Raises ConfigError with all that cannot be read or parsed.
+
+    `on_top` is the last layer of all; the stack's name does not tell of it.
+    """
     if not arguments:
         raise ConfigError([Problem("no config file was given", help="name one, e.g. configs/01_baseline.toml")])
     reading = _Reading({}, [])
-    stacks = [_with_bases(_config_file(Path(argument)), _Asked(), reading) for argument in arguments]
+    files = [*arguments, *([on_top] if on_top else [])]
+    stacks = [_with_bases(_config_file(Path(file)), _Asked(), reading) for file in files]
     layers = tuple(layer for stack in stacks for layer in stack)
     if len(layers) > MAX_LAYERS:
         reading.problems.append(Problem(f"over {MAX_LAYERS} layers", help="a base named twice is applied twice"))

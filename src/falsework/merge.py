@@ -1,18 +1,20 @@
 """Lays plain layers on each other: one tree of values, the tree of their origins beside it, and what was dropped.
 
 Tables merge by key; lists and scalars are replaced, unless a list says `_append` or `_prepend`. A table whose `kind`
-changes loses what earlier layers said about it. `_unset` leaves no trace of them. `_ref`, and a list that is to be
-joined to a default, stay in the tree as they are written: later stages know what they mean. The schema is not asked.
+changes loses what earlier layers said about it. `_unset` leaves no trace of them. `_ref`, `_expr`, and a list that is
+to be joined to a default, stay in the tree: later stages know what they mean. The schema is not asked.
 """
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from falsework.layer import Layer, Spot, Tree
-from falsework.origins import Origins, Written, spot_name, spot_of_table, spot_of_value
+from falsework.origins import Origins, Piece, Written, spot_name, spot_of_table, spot_of_value
 from falsework.places import Path
 from falsework.problems import Problem, describe
-from falsework.profiles import Expansion, is_table
+from falsework.profiles import READ_DIRECTIVES, Expansion, is_table
+
+WAITING = Piece(None, (), -1)  # the default's elements, before they are known
 
 
 class Dropped(NamedTuple):
@@ -101,10 +103,10 @@ def _lay_table_or_directive(
     elif is_table(earlier):
         place = laying.place_of(path, is_a_table=True)
         laying.refuse(source, path, f"a value here, but a table at {place}")
+    elif type(value) is dict and READ_DIRECTIVES.isdisjoint(value):
+        tree[key], origins[key] = _joined(laying, value, (earlier, origins.get(key)), path, source)
     else:
-        joins = type(value) is dict and "_ref" not in value
-        tree[key] = _joined(laying, value, earlier, path, source) if joins else value
-        origins[key] = Written(laying.number, source[:-1])
+        tree[key], origins[key] = value, Written(laying.number, source[:-1])
 
 
 def _unset(laying: _Laying, tree: Tree, origins: Origins, path: Path, source: Path) -> None:
@@ -117,18 +119,31 @@ def _unset(laying: _Laying, tree: Tree, origins: Origins, path: Path, source: Pa
     laying.merged.dropped.append(Dropped(path, Written(laying.number, source), "_unset", tree.pop(key)))
 
 
-def _joined(laying: _Laying, directive: Tree, earlier: Any, path: Path, source: Path) -> Any:
+def _joined(
+    laying: _Laying, directive: Tree, earlier: tuple[Any, Any], path: Path, source: Path
+) -> tuple[Any, Written]:
     """An earlier list with more before and after it; without one, a directive that waits for the default."""
+    value, origin = earlier
     front, back = directive.get("_prepend", []), directive.get("_append", [])
+    here = Written(laying.number, source[:-1])
     if type(front) is not list or type(back) is not list:
-        return earlier  # reported by the key check
-    if earlier is None:
-        return directive
-    if type(earlier) is list:
-        return [*front, *earlier, *back]
-    if type(earlier) is dict and "_ref" not in earlier:
-        return {"_prepend": [*front, *earlier.get("_prepend", [])], "_append": [*earlier.get("_append", []), *back]}
-    what = "a tied value" if type(earlier) is dict else describe(earlier)
-    place = laying.place_of(path, is_a_table=False)
-    laying.refuse(source, path, f"only a list can be added to, and this is {what} at {place}", "value")
-    return earlier
+        return value, here  # reported by the key check
+    joined: Any
+    middle = origin.pieces if isinstance(origin, Written) else ()
+    if value is None:
+        joined, middle = {"_prepend": front, "_append": back}, (WAITING,)
+    elif type(value) is list:
+        joined = [*front, *value, *back]
+        if not middle:
+            assert isinstance(origin, Written), "a layer wrote the list"
+            middle = (Piece(origin.layer, (*origin.table, path[-1]), len(value)),)
+    elif type(value) is dict and READ_DIRECTIVES.isdisjoint(value):
+        joined = {"_prepend": [*front, *value["_prepend"]], "_append": [*value["_append"], *back]}
+    else:
+        what = "a value read from elsewhere" if type(value) is dict else describe(value)
+        place = laying.place_of(path, is_a_table=False)
+        laying.refuse(source, path, f"only a list can be added to, and this is {what} at {place}", "value")
+        return value, here
+    first = Piece(laying.number, (*source, "_prepend"), len(front))
+    last = Piece(laying.number, (*source, "_append"), len(back))
+    return joined, here._replace(pieces=(first, *middle, last))

@@ -15,11 +15,23 @@ from falsework.layers import shown_path
 from falsework.places import Path
 
 
+class Piece(NamedTuple):
+    """Elements of a joined list that stand together: `num` of them, in the list at `path` of a layer's file."""
+
+    layer: int | None  # None: they are the default's
+    path: Path
+    num: int
+
+
 class Written(NamedTuple):
-    """A layer wrote the key: its number in the stack, and the path, in that file, of the table the key stands in."""
+    """A layer wrote the key: its number in the stack, and the path, in that file, of the table the key stands in.
+
+    A list that several layers wrote has the last one's place, and its elements have those of their `pieces`.
+    """
 
     layer: int
     table: Path
+    pieces: tuple[Piece, ...] = ()
 
 
 class Default(NamedTuple):
@@ -29,7 +41,13 @@ class Default(NamedTuple):
     field: str
 
 
-Origin = Written | Default
+class Pinned(NamedTuple):
+    """No layer did; the file is older than the schema, and this was the default in the schema it was written for."""
+
+    schema_version: int
+
+
+Origin = Written | Default | Pinned
 Origins = dict[str, Union[Origin, "Origins"]]  # a plain dict for a table, an origin for a key
 
 
@@ -46,9 +64,34 @@ def origin_at(origins: Origins, path: Path) -> tuple[Origin | None, Path]:
 def spot_of_value(layers: Sequence[Layer], origins: Origins, path: Path) -> Spot | None:
     """The spot of a value that some layer wrote; None for defaults and for what is not there."""
     origin, key_path = origin_at(origins, path)
-    if not isinstance(origin, Written):
-        return None
+    return _spot_of_written(layers, origin, path, key_path) if isinstance(origin, Written) else None
+
+
+def _spot_of_written(layers: Sequence[Layer], origin: Written, path: Path, key_path: Path) -> Spot | None:
+    below = path[len(key_path) :]
+    if origin.pieces and below:
+        position = below[0]
+        assert isinstance(position, int), "a joined list holds elements"
+        for piece in origin.pieces:
+            if position < piece.num:
+                return (
+                    Spot(layers[piece.layer], (*piece.path, position, *below[1:]), "value")
+                    if piece.layer is not None
+                    else None
+                )
+            position -= piece.num
     return Spot(layers[origin.layer], (*origin.table, *path[len(key_path) - 1 :]), "value")
+
+
+def is_written(origins: Origins, path: Path) -> bool:
+    """Whether some layer wrote the value at `path`, or anything in the table there."""
+    origin, _ = origin_at(origins, path)
+    if origin is not None:
+        return isinstance(origin, Written)
+    below: Origin | Origins | None = origins
+    for part in path:
+        below = below.get(str(part)) if isinstance(below, dict) else None
+    return isinstance(below, dict) and any(is_written(below, (key,)) for key in below)
 
 
 def spot_of_table(layers: Sequence[Layer], origins: Origins, path: Path, experiment: Layer) -> Spot:

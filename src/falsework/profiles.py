@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from falsework.layer import Tree
 from falsework.places import Path
 
-VALUE_DIRECTIVES = frozenset(("_ref", "_append", "_prepend", "_unset"))  # a table with one of these is a value
+READ_DIRECTIVES = frozenset(("_ref", "_expr"))  # the value is read from elsewhere
+VALUE_DIRECTIVES = READ_DIRECTIVES | {"_append", "_prepend", "_unset"}  # a table with one of these is a value
 
 
 class Expansion(NamedTuple):

@@ -8,9 +8,9 @@ What a field is says its own line of documentation; nothing is added here.
 from collections.abc import Iterator
 from typing import Any
 
-from falsework.defaults import default_of
 from falsework.explain import type_name
 from falsework.json_schema import bounds
+from falsework.plain import default_of
 from falsework.schema import Component, Field, Leaf, Named, Table
 from falsework.write import spelled
 

@@ -14,12 +14,12 @@ from typing import Any
 from attrs import evolve
 
 from falsework.config import Config
-from falsework.defaults import default_of
 from falsework.diff import delta
 from falsework.dump import flat
 from falsework.layer import Tree
 from falsework.paths import dotted
 from falsework.places import Path as KeyPath
+from falsework.plain import default_of
 from falsework.problems import ConfigError, Problem
 from falsework.reading import paths_read
 from falsework.revisions import Load

@@ -2,8 +2,9 @@
 
     compile_schema(Run, {Optimizer: {"adamw": AdamW, "muon": Muon}}) -> Table
 
-A config class is a plain attrs class; nothing of ours is on it. What the language cannot express is refused here with
-a TypeError, once: that is the schema author's mistake, not the user's.
+A config class is a plain attrs class; nothing of ours is on it. Each field's metadata has its class, `science`, `speed`
+or `place`, and a line of `doc`. What the language cannot express is refused here with a TypeError, once: that is the
+schema author's mistake, not the user's.
 """
 
 import types
@@ -18,6 +19,8 @@ import attrs
 from falsework.places import Path
 
 RESERVED = ("extends", "schema", "why", "kind")
+FIELD_CLASSES = ("science", "speed", "place")  # what is learnt, how fast, and where things are on this machine
+VARIABLE_SUFFIX = "_env"  # such a field holds the name of an environment variable, never what stands in it
 
 
 class Leaf(NamedTuple):
@@ -53,6 +56,7 @@ class Field(NamedTuple):
     is_optional: bool
     attribute: "attrs.Attribute[Any]"
     owner: type
+    field_class: str
 
     @property
     def is_required(self) -> bool:
@@ -82,20 +86,29 @@ def fields_of(shape: Table | Component, kind: object) -> dict[str, Shape]:
 
 def field_at(root: Table, tree: dict[str, Any], path: Path) -> Field | None:
     """The field of the schema at `path`, in the kinds that the tree has."""
+    return fields_along(root, tree, path)[-1] if path else None
+
+
+def class_at(root: Table, tree: dict[str, Any], path: Path) -> str:
+    """The class of what stands at `path`; a kind, a name and a list's element have that of the field they belong to."""
+    classes = [field.field_class for field in fields_along(root, tree, path) if field is not None]
+    return classes[-1]
+
+
+def fields_along(root: Table, tree: dict[str, Any], path: Path) -> list[Field | None]:
+    """For each part of `path` the field that it names, in the kinds that the tree has; None for what is no field."""
     shape: Shape = root
     node: Any = tree
-    field = None
+    fields: list[Field | None] = []
     for part in path:
         if isinstance(shape, Component):
             kind = node.get("kind") if isinstance(node, dict) else None
             shape = shape.kinds.get(str(kind), Leaf(None))
-        if isinstance(shape, Table):
-            field = shape.fields.get(str(part))
-            shape = field.shape if field else Leaf(None)
-        else:
-            field, shape = None, shape.item if isinstance(shape, Named) else Leaf(None)
+        field = shape.fields.get(str(part)) if isinstance(shape, Table) else None
+        fields.append(field)
+        shape = field.shape if field else shape.item if isinstance(shape, Named) else Leaf(None)
         node = node.get(part) if isinstance(node, dict) else None
-    return field
+    return fields
 
 
 def value_at(tree: dict[str, Any], path: Path) -> Any:
@@ -136,7 +149,12 @@ def _field(attribute: "attrs.Attribute[Any]", owner: type, kinds: Kinds, above: 
         shape = _shape(annotation, kinds, above)
     except TypeError as error:
         raise TypeError(f"{where}: {error}") from None
-    return Field(name, shape, is_optional, attribute, owner)
+    if name.endswith(VARIABLE_SUFFIX) and annotation is not str:
+        raise TypeError(f"{where}: a name that ends in {VARIABLE_SUFFIX} is that of an environment variable: a str")
+    field_class = attribute.metadata.get("class")
+    if field_class not in FIELD_CLASSES:
+        raise TypeError(f"{where}: its class, {' or '.join(FIELD_CLASSES)}, is missing from metadata['class']")
+    return Field(name, shape, is_optional, attribute, owner, str(field_class))
 
 
 def _shape(annotation: Any, kinds: Kinds, above: tuple[type, ...]) -> Shape:

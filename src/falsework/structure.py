@@ -7,6 +7,7 @@ own defaults would turn "false" into True. A BaseConverter generates no code, wh
 when attrs makes the object; only after one fails are they asked one by one, so that every fault is reported.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import or_
@@ -22,18 +23,24 @@ from falsework.layer import Tree
 from falsework.paths import quoted
 from falsework.places import Path
 from falsework.problems import describe, did_you_mean
-from falsework.schema import Kinds
+from falsework.schema import VARIABLE_SUFFIX, Kinds
 
 Hook = Callable[[Any, Any], Any]
 
+_VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+
 
 class Fault(NamedTuple):
-    """One value that will not do. `mend` is what to write instead, `note` says how it differs."""
+    """One value that will not do. `mend` is what to write instead, `note` says how it differs.
+
+    A value that may be a secret is never shown: it stands where the name of an environment variable should.
+    """
 
     what: str
     path: Path = ()
     mend: str = ""
     note: str = ""
+    is_secret: bool = False
 
     def help(self, path: Path) -> str:
         """The help line for the value at `path`."""
@@ -79,7 +86,7 @@ def strict_converter(kinds: Kinds) -> BaseConverter:
 
 
 def _table_hook(owner: Any, converter: BaseConverter) -> Hook:
-    fields = [(field.name, converter.get_structure_hook(field.type), field.type) for field in attrs.fields(owner)]
+    fields = [(field.name, _hook_of(field, converter), field.type) for field in attrs.fields(owner)]
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
@@ -101,6 +108,10 @@ def _table_hook(owner: Any, converter: BaseConverter) -> Hook:
         raise Refused(faults + _failing(owner, values))
 
     return structure
+
+
+def _hook_of(field: "attrs.Attribute[Any]", converter: BaseConverter) -> Hook:
+    return _variable_name if field.name.endswith(VARIABLE_SUFFIX) else converter.get_structure_hook(field.type)
 
 
 def _failing(owner: Any, values: Tree) -> list[Fault]:
@@ -218,6 +229,17 @@ def _string(value: Any, _: Any) -> str:
         return value
     is_scalar = type(value) in (int, float, bool)
     raise _mismatch("a string", value, quoted(_spelled(value)) if is_scalar else "", "in quotes")
+
+
+def _variable_name(value: Any, _: Any) -> str:
+    """The name of an environment variable; what stands in the variable is not for configs."""
+    if value is Broken:
+        raise Refused([])
+    if type(value) is str and _VARIABLE_NAME.fullmatch(value):
+        return value
+    what = "expected the name of an environment variable, in capitals"
+    mend = "write the name, like WANDB_API_KEY; a secret itself never stands in a config"
+    raise Refused([Fault(what, (), mend, is_secret=True)])
 
 
 def _path(value: Any, _: Any) -> FilePath:

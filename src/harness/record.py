@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ class Experiment:
     origins: Mapping[str, str] = field(default_factory=dict)  # {"optimizer.lr": "configs/22_lr_001_23.toml:8:6"}
     files: Mapping[str, bytes] = field(default_factory=dict)  # further files of the record: {"config.toml": ...}
     fingerprint: str = ""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)  # of the fields of each class: {"science": ...}
+    notes: Sequence[str] = ()  # what is to be said at the start of a new run
 
 
 def write_record(directory: Path, experiment: Experiment, facts: Mapping[str, Any]) -> None:
@@ -51,6 +53,7 @@ def write_record(directory: Path, experiment: Experiment, facts: Mapping[str, An
         "experiment": experiment.name,
         "why": experiment.why,
         "fingerprint": experiment.fingerprint,
+        "fingerprints": experiment.fingerprints,
         "command": sys.orig_argv,
         "working_directory": str(Path.cwd()),
         **facts,

@@ -11,6 +11,7 @@ from harness.job import Job
 from harness.loop import train
 from harness.ranks import Ranks, start_ranks
 from harness.record import Experiment, write_record
+from harness.repeats import earlier_runs, repeats_line
 from harness.run_directory import RunDirectory, create_run_directory, open_run_directory
 from harness.split import split_batch
 from harness.stop import stop_on_signal
@@ -58,9 +59,12 @@ def _open(
     job: Job, ranks: Ranks, experiment: Experiment, runs_dir: Path, run_path: Path | None, console: Console
 ) -> RunDirectory:
     """Opens the run on the main process; a new one gets its record before the first step."""
+    repeated = [] if run_path else earlier_runs(runs_dir, experiment.fingerprints.get("science", ""))
     path = run_path or create_run_directory(runs_dir, experiment.name)
     console.keep_log(path / "log.txt")
     if run_path is None:
         write_record(path, experiment, {**report.facts(job, ranks), **job.facts})
+        for line in filter(None, (*experiment.notes, repeats_line(repeated))):
+            console.say(line)
     console.say(f"run {path}" + (f"  ({experiment.why})" if experiment.why else ""))
     return open_run_directory(path)

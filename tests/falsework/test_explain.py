@@ -20,7 +20,7 @@ def test_who_set_it_and_what_that_overrode() -> None:
     write("layer.toml", "optimizer.lr = 0.2")
     assert story(load("child.toml", "layer.toml"), "optimizer.lr") == [
         "optimizer.lr = 0.2",
-        "float, required",
+        "float, required, science",
         "overridden base.toml:6:6 0.0003",
         "overridden child.toml:2:16 0.1",
         "set layer.toml:1:16 0.2",
@@ -62,9 +62,9 @@ def test_ties_in_both_directions() -> None:
 def test_defaults_and_absence() -> None:
     write("base.toml", BASE)
     config = load("base.toml")
-    assert story(config, "train.seed")[1] == "int, default 0"
+    assert story(config, "train.seed")[1] == "int, default 0, science"
     assert story(config, "train.seed")[2].startswith("default default ")
-    assert story(config, "note") == ["note is not set", "str, optional"]
+    assert story(config, "note") == ["note is not set", "str, optional, science"]
 
 
 def test_profiles_that_apply_and_that_do_not() -> None:

@@ -121,8 +121,8 @@ def test_what_is_wrong_is_one_error_at_its_place(text: str, paths: list[str]) ->
 def test_the_reference_has_a_line_for_every_field() -> None:
     lines = reference(TABLE).splitlines()
     assert '### `kind = "muon"`' in lines
-    assert "| `lr` | float, > 0 | required |  |  |" in lines
-    assert "| `betas` | tuple[float, float] | `[0.9, 0.95]` |  |  |" in lines
-    assert "| `max_positions` | int | absent |  |  |" in lines
-    assert '| `mode` | "greedy" or "sample" | `"greedy"` |  |  |' in lines
+    assert "| `lr` | float, > 0 | required | science |  |" in lines
+    assert "| `betas` | tuple[float, float] | `[0.9, 0.95]` | science |  |" in lines
+    assert "| `max_positions` | int | absent | science |  |" in lines
+    assert '| `mode` | "greedy" or "sample" | `"greedy"` | science |  |' in lines
     assert "## `[eval.NAME]`" in lines

@@ -22,7 +22,7 @@ def test_a_key_of_a_kind_that_a_later_layer_replaces_is_still_checked() -> None:
         ("train.lr = 1", "lr belongs to optimizer.lr"),
         ("max_bytes = 1", "max_bytes belongs to eval.NAME.max_bytes"),
         ("model.channels = [1]", "channels is a key of kind convnet; the kind here is gpt"),
-        ("log.zzz = 1", "this table takes every_steps, file"),
+        ("log.zzz = 1", "this table takes every_steps, file, token_env"),
         ("[optimiser]\nlr = 1", "did you mean optimizer?"),
         ("optimizer.knd = 'muon'", "did you mean kind?"),
         ('[optimizer]\nkind = "adam"', "did you mean adamw?"),

@@ -109,10 +109,12 @@ def test_origins_are_places_in_files_and_in_the_schemas_source() -> None:
     assert origins["optimizer.kind"] == "base.toml:5:8"
     assert origins["log.every_steps"] == "a.toml:1:19"
     assert origins["weights"] == "a.toml:2:1"
-    assert written_at(origins["train.seed"]) == "seed: int = 0"
-    assert written_at(origins["data.seq_len"]) == "data: Data = PythonSource(seq_len=128)"
-    assert written_at(origins["data.tags"]) == 'tags: tuple[str, ...] = ("python",)'
-    assert written_at(origins["log.file"]) == 'file: Path = Path("log.txt")'
+    assert written_at(origins["train.seed"]) == "seed: int = field(metadata=SCIENCE, default=0)"
+    assert (
+        written_at(origins["data.seq_len"]) == "data: Data = field(metadata=SCIENCE, default=PythonSource(seq_len=128))"
+    )
+    assert written_at(origins["data.tags"]) == 'tags: tuple[str, ...] = field(metadata=SCIENCE, default=("python",))'
+    assert written_at(origins["log.file"]) == 'file: Path = field(metadata=PLACE, default=Path("log.txt"))'
 
 
 def test_default_places_below_the_current_directory_are_relative(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,3 +138,40 @@ def test_merging_changes_no_layer() -> None:
     assert first.value.data.tags == ("a", "b", "b")
     assert [layer.values.get("data", {}).get("tags") for layer in first.files[1:3]] == [["a"], {"_append": ["b"]}]
     assert first_lines("a.toml")[0].startswith("a.toml")
+
+
+def test_elements_of_joined_lists_keep_their_places() -> None:
+    layers = (
+        DATA + 'tags = ["a", "b"]',
+        DATA + 'tags = { _append = ["c"], _prepend = ["d"] }',
+        DATA + 'tags = { _append = [\n"e"] }',
+    )
+    config = on_base(*layers)
+    assert config.value.data.tags == ("d", "a", "b", "c", "e")
+    places = [config.origin(("data", "tags", position)) for position in range(5)]
+    assert places == ["b.toml:3:39", "a.toml:3:9", "a.toml:3:14", "b.toml:3:21", "c.toml:4:1"]
+    assert config.origin(("data", "tags")) == "c.toml:3:8"
+
+
+def test_elements_of_a_list_joined_to_its_default_keep_theirs_too() -> None:
+    config = on_base(DATA + 'tags = { _append = ["a"] }', DATA + 'tags = { _prepend = ["b"], _append = ["c"] }')
+    assert config.value.data.tags == ("b", "python", "a", "c")
+    places = [config.origin(("data", "tags", position)) for position in range(4)]
+    assert places[0] == "b.toml:3:22"
+    assert places[1].startswith("default ")
+    assert places[2:] == ["a.toml:3:21", "b.toml:3:39"]
+
+
+def test_a_wrong_element_of_a_joined_list_is_shown_at_its_own_place() -> None:
+    layers = (DATA + 'tags = ["a", 1]', DATA + 'tags = { _append = [2, "c"] }')
+    assert on_base_wrong(*layers) == [
+        "a.toml:3:14: data.tags[1]: expected a string, got the number 1",
+        "b.toml:3:21: data.tags[2]: expected a string, got the number 2",
+    ]
+
+
+def test_values_in_a_table_of_a_misspelt_kind_are_checked_too() -> None:
+    assert on_base_wrong('[optimizer]\nkind = "muom"\nmomentum = "high"') == [
+        "a.toml:2:8: optimizer.kind: unknown kind muom",
+        'a.toml:3:12: optimizer.momentum: expected a number, got the string "high"',
+    ]

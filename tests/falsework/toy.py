@@ -5,29 +5,31 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any, Literal
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt
 
 import falsework
 from falsework import Config, ConfigError, Problem
 from falsework.problems import render
 
+SCIENCE, SPEED, PLACE = ({"class": name} for name in ("science", "speed", "place"))
+
 
 @frozen(kw_only=True)
 class AdamW:
     """A kind with a list."""
 
-    lr: float = field(validator=gt(0))
-    betas: tuple[float, float] = (0.9, 0.95)
-    weight_decay: float = 0.1
+    lr: float = field(metadata=SCIENCE, validator=gt(0))
+    betas: tuple[float, float] = field(metadata=SCIENCE, default=(0.9, 0.95))
+    weight_decay: float = field(metadata=SCIENCE, default=0.1)
 
 
 @frozen(kw_only=True)
 class Muon:
     """Another kind, with a key of its own."""
 
-    lr: float = field(validator=gt(0))
-    momentum: float = 0.95
+    lr: float = field(metadata=SCIENCE, validator=gt(0))
+    momentum: float = field(metadata=SCIENCE, default=0.95)
 
 
 Optimizer = AdamW | Muon
@@ -37,10 +39,10 @@ Optimizer = AdamW | Muon
 class Gpt:
     """A kind with a required key, an optional one and a rule over two fields."""
 
-    num_layers: int
-    num_heads: int = 4
-    dim: int = field(default=64)
-    max_positions: int | None = None
+    num_layers: int = field(metadata=SCIENCE)
+    num_heads: int = field(metadata=SCIENCE, default=4)
+    dim: int = field(default=64, metadata=SCIENCE)
+    max_positions: int | None = field(metadata=SCIENCE, default=None)
 
     @dim.validator
     def _divides(self, _attribute: "Attribute[int]", value: int) -> None:
@@ -52,8 +54,8 @@ class Gpt:
 class Convnet:
     """A kind that shares a key with another."""
 
-    num_layers: int = 2
-    channels: tuple[int, ...] = (8, 16)
+    num_layers: int = field(metadata=SCIENCE, default=2)
+    channels: tuple[int, ...] = field(metadata=SCIENCE, default=(8, 16))
 
 
 Model = Gpt | Convnet
@@ -63,15 +65,15 @@ Model = Gpt | Convnet
 class BitsPerByte:
     """A named table of one kind."""
 
-    max_bytes: int = 1000
+    max_bytes: int = field(metadata=SCIENCE, default=1000)
 
 
 @frozen(kw_only=True)
 class Completions:
     """A named table of another kind."""
 
-    num_samples: int = 3
-    mode: Literal["greedy", "sample"] = "greedy"
+    num_samples: int = field(metadata=SCIENCE, default=3)
+    mode: Literal["greedy", "sample"] = field(metadata=SCIENCE, default="greedy")
 
 
 Eval = BitsPerByte | Completions
@@ -81,8 +83,8 @@ Eval = BitsPerByte | Completions
 class PythonSource:
     """The only kind of its component."""
 
-    seq_len: int = 256
-    tags: tuple[str, ...] = ("python",)
+    seq_len: int = field(metadata=SCIENCE, default=256)
+    tags: tuple[str, ...] = field(metadata=SCIENCE, default=("python",))
 
 
 Data = PythonSource
@@ -92,8 +94,9 @@ Data = PythonSource
 class Log:
     """A table without kinds, with a path."""
 
-    every_steps: int = 50
-    file: Path = Path("log.txt")
+    every_steps: int = field(metadata=PLACE, default=50)
+    file: Path = field(metadata=PLACE, default=Path("log.txt"))
+    token_env: str | None = field(metadata=PLACE, default=None)
 
 
 class Misplaced(ValueError):
@@ -111,24 +114,25 @@ def _known_weights(_run: object, _attribute: "Attribute[Any]", value: Mapping[st
 class Train:
     """A table that has to be there."""
 
-    num_steps: int = field(validator=ge(1))
-    seed: int = 0
-    shuffle: bool = True
-    device: str = "auto"
+    num_steps: int = field(metadata=SCIENCE, validator=ge(1))
+    seed: int = field(metadata=SCIENCE, default=0)
+    shuffle: bool = field(metadata=SCIENCE, default=True)
+    device: str = field(metadata=PLACE, default="auto")
+    num_threads: int = field(metadata=SPEED, default=1)
 
 
 @frozen(kw_only=True)
 class Run:
     """The root."""
 
-    train: Train
-    optimizer: Optimizer
-    model: Model
-    data: Data = PythonSource(seq_len=128)
-    log: Log = Log()
-    eval: Mapping[str, Eval] = Factory(dict)
-    weights: Mapping[str, float] = field(factory=dict, validator=_known_weights)
-    note: str | None = None
+    train: Train = field(metadata=SCIENCE)
+    optimizer: Optimizer = field(metadata=SCIENCE)
+    model: Model = field(metadata=SCIENCE)
+    data: Data = field(metadata=SCIENCE, default=PythonSource(seq_len=128))
+    log: Log = field(metadata=PLACE, default=Log())
+    eval: Mapping[str, Eval] = field(metadata=SCIENCE, factory=dict)
+    weights: Mapping[str, float] = field(metadata=SCIENCE, factory=dict, validator=_known_weights)
+    note: str | None = field(metadata=SCIENCE, default=None)
 
 
 KINDS: dict[object, dict[str, type]] = {

@@ -4,10 +4,8 @@ import random
 import re
 import resource
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -162,35 +160,55 @@ def test_a_full_disk_is_an_os_error_and_what_was_there_stays_whole(tmp_path: Pat
     assert list(tmp_path.iterdir()) == [after], "what the failed save left behind goes with the next one"
 
 
-KILLED = """
-import sys
+AT_EVERY_POINT = """
+import itertools, os, signal, sys
 from pathlib import Path
 import torch
 from harness.checkpoint import TrainState, save_checkpoint
 
 model = torch.nn.Linear(64, 64)
 state = TrainState(model=model, optimizers=[])
-for state.step in range(1, 10**8):
-    torch.nn.init.constant_(model.weight, state.step)
-    save_checkpoint(Path(sys.argv[1]), state, keep=1, facts={})
-    if state.step == 3: print("ready", flush=True)
+
+def save(root, step):
+    state.step = step
+    torch.nn.init.constant_(model.weight, step)
+    save_checkpoint(root, state, keep=1, facts={})
+
+def save_twice_and_die(root, point):
+    points = itertools.count()
+    def hook(event, arguments):
+        if event.startswith(("open", "os.", "shutil.")) and next(points) == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+    save(root, 1)
+    sys.addaudithook(hook)
+    save(root, 2)
+    os._exit(0)
+
+for point in itertools.count():
+    child = os.fork()
+    if child == 0:
+        save_twice_and_die(Path(sys.argv[1]) / str(point), point)
+    if os.waitpid(child, 0)[1] == 0:
+        break
 """
 
 
-def test_kill_9_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
-    dice = random.Random(0)
-    for attempt in range(2):
-        root = tmp_path / str(attempt)
-        command = [sys.executable, "-c", KILLED, str(root)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-            time.sleep(dice.uniform(0, 0.1))
-            process.send_signal(signal.SIGKILL)
+def test_kill_9_before_any_touch_of_the_disk_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+    """One child per point: Python's audit hook sees every file that is opened, made, renamed and removed."""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", AT_EVERY_POINT, str(tmp_path)], check=True, timeout=120)
+    steps = []
+    for point in range(len(list(tmp_path.iterdir()))):
+        root = tmp_path / str(point)
         chosen, faults = newest_checkpoint(root)
         assert faults == []
         assert chosen is not None
         state = TrainState(model=nn.Linear(64, 64), optimizers=[])
         load_checkpoint(chosen, state)
-        assert state.step == int(chosen.name.removeprefix("step_")) >= 3
         assert (state.model.get_parameter("weight") == state.step).all()
+        steps.append(state.step)
+        state.step = 3
+        save_checkpoint(root, state, keep=1, facts={})
+        assert [path.name for path in root.iterdir()] == ["step_00000003"]
+    assert steps == sorted(steps), "the new one is there from one point on"
+    assert steps.count(1) > 5
+    assert steps.count(2) > 5

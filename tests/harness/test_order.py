@@ -51,7 +51,7 @@ def test_a_second_implementation_agrees(size: int, start: int, key: str) -> None
 
 
 @settings(max_examples=15)
-@given(num_examples=integers(40, 300), batch_size=integers(1, 250), seed=integers(0, 2**32))
+@given(num_examples=integers(1, 60), batch_size=integers(1, 70), seed=integers(0, 2**32))
 def test_each_epoch_visits_each_example_once(num_examples: int, batch_size: int, seed: int) -> None:
     order = Order(seed=seed, num_examples=num_examples, batch_size=batch_size)
     slots = ((i, e) for step in count() for i, e in zip(*order.at(step), strict=True))
@@ -60,7 +60,7 @@ def test_each_epoch_visits_each_example_once(num_examples: int, batch_size: int,
         assert sorted(seen) == [(index, epoch) for index in range(num_examples)]
 
 
-@pytest.mark.parametrize(("num_examples", "batch_size"), [(1000, 3), (700, 4096), (50_000, 5000), (100, 1)])
+@pytest.mark.parametrize(("num_examples", "batch_size"), [(1000, 3), (100, 4096), (50_000, 5000), (50_000, 3), (7, 1)])
 def test_a_step_is_the_same_whichever_step_was_asked_for_before(num_examples: int, batch_size: int) -> None:
     steps = [0, 4095, 4096, 4097, 1365, 1364, 1366, 2, 1, 8191, 8192, 0]
     order = Order(seed=5, num_examples=num_examples, batch_size=batch_size)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,10 +119,7 @@ def test_the_copy_passes_its_own_tests_and_checks(struck: Struck) -> None:
     tests = [str(struck.project / "tests" / name) for name in names]
     # pytest reads pyproject.toml with tomllib, so that one is left alone here
     struck.run(struck.project, "-m", "pytest", "-p", "no:cacheprovider", *tests, poisoned="falsework cattrs tomli_w")
-    collected = struck.run(
-        struck.project, "-m", "pytest", "--collect-only", "tests", poisoned="falsework cattrs tomli_w"
-    )
-    assert "error" not in collected.stdout
+    struck.run(struck.project, "-m", "pytest", "--collect-only", "tests", poisoned="falsework cattrs tomli_w")
     for words in (["check"], ["format", "--check"]):
         struck.run(struck.project, "-m", "ruff", *words, "--no-cache", ".")
     struck.run(struck.project, "tools/study", "--help")
@@ -132,8 +130,11 @@ def test_the_copy_has_every_experiment_and_counts_what_went(struck: Struck) -> N
     assert {path.stem for path in (struck.project / "experiments").glob("*.py")} == configs
     debug = {path.stem for path in (struck.project / "experiments" / "cpu_debug").glob("*.py")}
     assert debug == {f"{name}+cpu_debug" for name in configs}
-    assert not list(struck.project.rglob("*.toml")) or [path.name for path in struck.project.rglob("*.toml")] == [
-        "pyproject.toml"
-    ]
-    assert "cattrs" not in (struck.project / "pyproject.toml").read_text()
+    assert [path.name for path in struck.project.rglob("*.toml")] == ["pyproject.toml"]
+    before, after = (
+        {name.partition(">")[0] for name in tomllib.loads(file.read_text())["project"]["dependencies"]}
+        for file in (PROJECT / "pyproject.toml", struck.project / "pyproject.toml")
+    )
+    assert before - after == {"cattrs", "tomli-w"}
+    assert after < before
     assert "lines removed in" in struck.said

@@ -1,0 +1,64 @@
+"""machine.toml: what one machine says last, under every experiment. It lies in the configs folder, untracked.
+
+It may only say where things are: fields of class `place`. So it can change no result, no speed and no comparison.
+"""
+
+import os
+
+from falsework.layer import Layer, Spot, Tree
+from falsework.paths import dotted
+from falsework.places import Path
+from falsework.problems import Problem
+from falsework.profiles import Expansion, is_table
+from falsework.schema import Table, class_at, field_at
+
+MACHINE_FILE = "machine.toml"
+_CONFIGS = "configs"
+
+
+def machine_file(experiment: str | os.PathLike[str]) -> str | None:
+    """The machine.toml of an experiment's configs folder, or beside an experiment that is in none; None without one."""
+    folder = os.path.dirname(os.path.normpath(experiment))
+    parts = folder.split(os.sep)
+    if _CONFIGS in parts:
+        last = len(parts) - parts[::-1].index(_CONFIGS)
+        folder = os.sep.join(parts[:last])
+    file = os.path.join(folder, MACHINE_FILE)
+    return file if os.path.lexists(file) else None
+
+
+def is_machine_layer(layer: Layer) -> bool:
+    """Whether a layer is one machine's own, by its name."""
+    return os.path.basename(layer.name) == MACHINE_FILE
+
+
+def check_machine(layer: Layer, expansion: Expansion, tree: Tree, root: Table) -> list[Problem]:
+    """Everything in the layer that is no `place`, in the kinds that `tree` has once the layer lies on it."""
+    problems = [Problem("a machine's own file stands alone", ("extends",), Spot(layer, ("extends",)))] * bool(
+        layer.extends
+    )
+    for path in _said(expansion.values, ()):
+        if field_at(root, tree, path[:1]) is None:
+            continue  # reported by the key check
+        field_class = class_at(root, tree, path)
+        if field_class != "place":
+            spot = Spot(layer, _source(expansion.moved, path), "key")
+            what = f"a {field_class} field; {MACHINE_FILE} holds fields of class place alone"
+            problems.append(Problem(what, path, spot, f"write {dotted(path)} into an experiment or a profile"))
+    return problems
+
+
+def _said(values: Tree, path: Path) -> list[Path]:
+    said = []
+    for key, value in values.items():
+        here = (*path, key)
+        said += _said(value, here) if is_table(value) else [here]
+    return said
+
+
+def _source(moved: dict[Path, Path], path: Path) -> Path:
+    """Where in the file a path was said that `_every` or `_when` has moved."""
+    for length in range(len(path), 0, -1):
+        if path[:length] in moved:
+            return (*moved[path[:length]], *path[length:])
+    return path
