@@ -33,9 +33,7 @@ class BitsPerByte:
         documents = corpus.held_out if self.max_bytes is None else bits_per_byte.take(corpus.held_out, self.max_bytes)
         return HarnessEval(
             items=documents,
-            rows=partial(
-                bits_per_byte.score, seq_len=seq_len, stride=min(self.stride, seq_len), batch_windows=self.batch_windows
-            ),
+            rows=partial(bits_per_byte.score, seq_len=seq_len, stride=self.stride, batch_windows=self.batch_windows),
             metrics=partial(bits_per_byte.metrics, documents=documents),
         )
 

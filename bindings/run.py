@@ -7,7 +7,7 @@ from attrs import Attribute, field, frozen
 from attrs.validators import deep_mapping, ge, gt, matches_re, optional
 
 from bindings.data import Data
-from bindings.evals import Eval
+from bindings.evals import BitsPerByte, Eval
 from bindings.fields import Misfit, place, science, speed
 from bindings.model import Gpt, Model
 from bindings.optimizer import Optimizer
@@ -72,6 +72,15 @@ class Run:
     precision: Precision = field(factory=Fp32, metadata=science("the number format of the passes"))
     parallel: Parallel = field(factory=Ddp, metadata=speed("how a step is spread over processes"))
     log: Log = field(factory=Log, metadata=place("where the record goes"))
+
+    @eval.validator  # noqa: A003 - the field, not the builtin
+    def _strides_fit(self, _attribute: "Attribute[Mapping[str, Eval]]", value: Mapping[str, Eval]) -> None:
+        for name, evaluation in value.items():
+            if isinstance(evaluation, BitsPerByte) and evaluation.stride > self.data.seq_len:
+                raise Misfit(
+                    f"must be at most data.seq_len = {self.data.seq_len}, got {evaluation.stride}",
+                    path=(name, "stride"),
+                )
 
     @model.validator
     def _long_enough(self, _attribute: "Attribute[Model]", value: Model) -> None:

@@ -63,7 +63,7 @@ def train(job: Job, ranks: Ranks, run: RunDirectory | None, console: Console, st
         factor = update(job, peaks, step)
         state.step += 1
         state.num_tokens += fetched.num_targets
-        metrics.add(loss_share, step=step, tokens=fetched.num_targets, grad_norm=norm, lr=factor * peaks[0][0])
+        metrics.add(loss_share, step=state.step, tokens=fetched.num_targets, grad_norm=norm, lr=factor * peaks[0][0])
 
         is_last = state.step == job.num_steps
         if is_last or state.step % job.log_every_steps == 0:

@@ -8,6 +8,7 @@ from harness import report
 from harness.console import Console
 from harness.cpu import look_for_garbage_again
 from harness.job import Job
+from harness.launch import Refused
 from harness.loop import train
 from harness.ranks import Ranks, start_ranks
 from harness.record import Experiment, write_record
@@ -60,7 +61,10 @@ def _open(
 ) -> RunDirectory:
     """Opens the run on the main process; a new one gets its record before the first step."""
     repeated = [] if run_path else earlier_runs(runs_dir, experiment.fingerprints.get("science", ""))
-    path = run_path or create_run_directory(runs_dir, experiment.name)
+    try:
+        path = run_path or create_run_directory(runs_dir, experiment.name)
+    except OSError as error:
+        raise Refused(f"log.runs_dir = {str(runs_dir)!r}: no run can be made there ({error})") from error
     console.keep_log(path / "log.txt")
     if run_path is None:
         write_record(path, experiment, {**report.facts(job, ranks), **job.facts})

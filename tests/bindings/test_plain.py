@@ -39,7 +39,7 @@ runs = st.builds(
     eval=st.dictionaries(
         st.from_regex(r"[A-Za-z0-9_\-]{1,64}", fullmatch=True),
         st.one_of(
-            st.builds(BitsPerByte, stride=counts, max_bytes=st.none() | counts),
+            st.builds(BitsPerByte, stride=st.just(1), max_bytes=st.none() | counts),
             st.builds(Completions, prompts=st.lists(st.text(), min_size=1).map(tuple), num_bytes=counts),
         ),
         max_size=3,

@@ -179,7 +179,7 @@ def test_a_signal_stops_saves_and_the_resumed_run_has_the_bits_of_a_straight_one
 
     ended = run_in(tmp_path, make_job(dropout=0.3, lr_factor=signalled_at_4), alone, stop)
     assert (ended.reason, ended.step) == ("SIGTERM", 5)
-    assert [row["step"] for row in read(tmp_path / "metrics.jsonl")] == [0, 1, 2, 3, 4]
+    assert [row["step"] for row in read(tmp_path / "metrics.jsonl")] == [1, 2, 3, 4, 5]
     resumed, straight = make_job(dropout=0.3), make_job(dropout=0.3)
     assert run_in(tmp_path, resumed, alone).reason == "finished"
     run_in(tmp_path / "straight", straight, alone)
@@ -214,7 +214,7 @@ def test_a_gradient_that_is_not_finite_raises_before_it_touches_the_weights(
         run_in(tmp_path, broken, alone)
     assert bits(broken) == bits(healthy)
     recorded = [row for row in read(tmp_path / "metrics.jsonl") if row["train/loss"] != "NaN"]
-    assert [row["step"] for row in recorded] == [0, 1, 2, 3], "the steps before the failure are in the record"
+    assert [row["step"] for row in recorded] == [1, 2, 3, 4], "the steps before the failure are in the record"
 
 
 def test_what_is_due_happens_when_it_is_due(make_job: MakeJob, alone: Ranks, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def losses() -> Callable[[Path], list[float]]:
 
     def losses_of(run_path: Path) -> list[float]:
         last = {row["step"]: row["train/loss"] for row in rows(run_path / "metrics.jsonl")}
-        assert sorted(last) == list(range(len(last)))
+        assert sorted(last) == list(range(1, len(last) + 1))
         return [last[step] for step in sorted(last)]
 
     return losses_of
