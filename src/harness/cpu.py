@@ -7,9 +7,8 @@ import ctypes
 import gc
 import os
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # <malloc.h> of glibc
-MAX_MMAP_THRESHOLD_BYTES = 32 << 20  # the largest that glibc takes
-KEPT_BYTES = 1 << 30
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # <malloc.h> of glibc
+KEPT_BYTES = 1 << 30  # an int in C
 
 
 def prepare_cpu() -> None:
@@ -43,5 +42,5 @@ def _keep_freed_memory() -> None:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):
         return
-    mallopt(M_MMAP_THRESHOLD, MAX_MMAP_THRESHOLD_BYTES)
+    mallopt(M_MMAP_MAX, 0)  # large tensors too come from memory that stays
     mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
