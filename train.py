@@ -68,6 +68,7 @@ def experiment_of(config: Config) -> Experiment:
         files={"config.toml": config.toml().encode(), **layers},
         fingerprint=config.fingerprint,
         fingerprints=config.fingerprints,
+        notes=[str(upgrade) for upgrade in config.upgrades],
     )
 
 

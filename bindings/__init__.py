@@ -4,10 +4,12 @@ Module level imports only attrs and the standard library, so that config tools s
 imported inside the build functions. Nothing here knows TOML: the classes work from Python alone.
 """
 
+# goes with falsework
 from typing import Any
 
 from bindings import data, evals, model, optimizer, parallel, precision, schedule
-from bindings.derived import DERIVED
+from bindings.derived import DERIVED  # goes with falsework
+from bindings.migrations import MIGRATIONS  # goes with falsework
 from bindings.run import Run
 
 ROOT = Run
@@ -22,7 +24,21 @@ KINDS: dict[object, dict[str, type]] = {
     parallel.Parallel: parallel.KINDS,
 }
 
-# All that falsework is told: load(files, **SCHEMA).
-SCHEMA: dict[str, Any] = {"root": ROOT, "kinds": KINDS, "schema_version": SCHEMA_VERSION, "derived": DERIVED}
+# All that falsework is told, as load(files, **SCHEMA); it goes with falsework.
+SCHEMA: dict[str, Any] = {
+    "root": ROOT,
+    "kinds": KINDS,
+    "schema_version": SCHEMA_VERSION,
+    "derived": DERIVED,
+    "migrations": MIGRATIONS,
+}
 
-__all__ = ["DERIVED", "KINDS", "ROOT", "SCHEMA", "SCHEMA_VERSION", "Run"]
+__all__ = [
+    "DERIVED",  # goes with falsework
+    "KINDS",
+    "MIGRATIONS",  # goes with falsework
+    "ROOT",
+    "SCHEMA",  # goes with falsework
+    "SCHEMA_VERSION",
+    "Run",
+]

@@ -22,6 +22,7 @@ from falsework.schema import FIELD_CLASSES, Table, class_at, field_at, value_at
 
 if TYPE_CHECKING:
     from falsework.story import Event
+    from falsework.upgrade import Upgrade
 
 
 @frozen(kw_only=True, eq=False, slots=False)  # a dict per instance is what cached_property writes to
@@ -34,6 +35,7 @@ class Config:
     stack: Stack = field(repr=False)
     merged: Merged = field(repr=False)
     links: dict[Path, Link] = field(repr=False)  # values that are read from others, by path
+    upgrades: "tuple[Upgrade, ...]" = ()  # what was done for files of an older schema; str() of one is a line
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from falsework.paths import dotted, parse_dotted
+from falsework.paths import dotted, parse_dotted, quoted
 from falsework.places import Path, Span
 from falsework.problems import describe
 
@@ -25,7 +25,8 @@ MAX_INTEGER = 2**63 - 1  # what TOML's integers hold
 
 Number = int | float
 
-_PART = r"""(?:[A-Za-z_]\w*+|"[^"\\\n]*+"|'[^'\n]*+')"""
+_WORD = r"[A-Za-z_]\w*+"
+_PART = rf"""(?:{_WORD}|"[^"\\\n]*+"|'[^'\n]*+')"""
 _TOKEN = re.compile(
     r"[ \t]*+(?:(?P<number>\d++(?:_\d++)*+(?:\.\d++(?:_\d++)*+)?(?:[eE][+-]?\d++)?)"
     rf"|(?P<path>{_PART}(?:\.{_PART})*+)|(?P<sign>\*\*|//|[-+*/%(),]))",
@@ -95,6 +96,11 @@ class Formula(NamedTuple):
     def span_of(self, path: Path) -> Span:
         """Where in the text a path is read first."""
         return next(step.span for step in self.steps if step.apply is None and step.push == path)
+
+
+def spelled_path(path: Path) -> str:
+    """A path as a formula writes it: names that are no words stand in quotes."""
+    return ".".join(str(part) if re.fullmatch(_WORD, str(part), re.ASCII) else quoted(str(part)) for part in path)
 
 
 @lru_cache(maxsize=1024)

@@ -13,6 +13,13 @@ from falsework.places import Path, Place, Places, Span, place_of, scan
 Tree = dict[str, Any]  # plain data as tomllib gives it: tables, lists, scalars
 
 
+class Move(NamedTuple):
+    """What the file has at `old` is at `new` in the values: the schema gave it another name since."""
+
+    old: Path
+    new: Path
+
+
 @frozen(eq=False, slots=False)  # a dict per instance is what cached_property writes to
 class Layer:
     """A file: `name` as the user would write it, `data` as it lies on disk, `text` with Unix line ends and no BOM."""
@@ -24,11 +31,22 @@ class Layer:
     extends: tuple[str, ...] = ()
     why: str = ""
     schema_version: int | None = None
+    moves: tuple[Move, ...] = ()
 
     @cached_property
     def places(self) -> Places:
-        """Every key, value and header of the file."""
-        return scan(self.text)
+        """Every key, value and header of the file, by the paths that they have in `values`."""
+        places = scan(self.text)
+        if not self.moves:
+            return places
+        keys, values, headers = ({self.moved(path): span for path, span in spans.items()} for spans in places[:3])
+        return places._replace(keys=keys, values=values, headers=headers)
+
+    def moved(self, path: Path) -> Path:
+        """The path in `values` of what the file has at `path`."""
+        for old, new in self.moves:
+            path = (*new, *path[len(old) :]) if path[: len(old)] == old else path
+        return path
 
 
 class Spot(NamedTuple):
@@ -45,7 +63,7 @@ class Spot(NamedTuple):
 
     def find(self) -> Span:
         """Where that thing stands in the text."""
-        keys, values, headers, _ = self.layer.places
+        keys, values, headers = self.layer.places[:3]
         order = {"key": (keys, headers, values), "value": (values, headers, keys), "header": (headers, keys, values)}
         for length in range(len(self.path), 0, -1):
             for spans in order[self.part]:

@@ -24,9 +24,14 @@ class Stack(NamedTuple):
     """Layers in order of application; `name` and `why` are the experiment's."""
 
     layers: tuple[Layer, ...]
-    experiment: Layer  # the first file on the command line
+    num_own: int  # how many of them are the experiment's, which is the first file on the command line, and its bases
     name: str
     why: str
+
+    @property
+    def experiment(self) -> Layer:
+        """The file that all is about."""
+        return self.layers[self.num_own - 1]
 
 
 class _Asked(NamedTuple):
@@ -64,9 +69,8 @@ def read_stack(arguments: Sequence[str | os.PathLike[str]], *, on_top: str | Non
         reading.problems.append(Problem(f"over {MAX_LAYERS} layers", help="a base named twice is applied twice"))
     if reading.problems:
         raise ConfigError(dict.fromkeys(reading.problems))
-    experiment = stacks[0][-1]
     name = "+".join(Path(os.path.normpath(argument)).name.removesuffix(".toml") for argument in arguments)
-    return Stack(layers, experiment, name, experiment.why)
+    return Stack(layers, len(stacks[0]), name, layers[len(stacks[0]) - 1].why)
 
 
 def shown_path(path: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""The pipeline, read top to bottom: files -> layers -> one tree -> defaults -> ties -> a frozen object.
+"""The pipeline, read top to bottom: files -> layers -> one tree -> defaults -> links -> a frozen object.
 
     load(["configs/22_lr_001_23.toml"], root=Run, kinds=KINDS).value -> Run(...)
 
@@ -16,22 +16,22 @@ from cattrs import BaseConverter
 
 from falsework.config import Config
 from falsework.defaults import Filling, Link, fill
-from falsework.keys import check_keys
-from falsework.layer import Layer, Spot
 from falsework.layers import read_stack
+from falsework.laying import is_old, lay_all
 from falsework.links import add_derivations, derivations, resolve
-from falsework.machine import check_machine, is_machine_layer, machine_file
-from falsework.merge import Merged, lay_on
+from falsework.machine import machine_file
+from falsework.migrations import compile_steps
 from falsework.origins import Default, default_place, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.places import Path
 from falsework.problems import ConfigError, Problem, in_order
-from falsework.profiles import Expansion, expand
 from falsework.schema import Table, compile_schema
 from falsework.structure import Fault, Refused, strict_converter
 
 Derived = Mapping[str, tuple[Sequence[str], Callable[..., Any]]]
 
-_NOTHING_DERIVED: Derived = MappingProxyType({})
+NOTHING_DERIVED: Derived = MappingProxyType({})
+
+_NO_MIGRATIONS: Mapping[int, Sequence[Any]] = MappingProxyType({})
 
 
 def load(
@@ -40,24 +40,20 @@ def load(
     root: type,
     kinds: Mapping[Any, Mapping[str, type]],
     schema_version: int = 1,
-    derived: Derived = _NOTHING_DERIVED,
+    derived: Derived = NOTHING_DERIVED,
+    migrations: Mapping[int, Sequence[Any]] = _NO_MIGRATIONS,
     for_this_machine: bool = False,
 ) -> Config:
     """Load an experiment file and the layers after it, or one run directory. Raises ConfigError with every problem.
 
-    `derived` are fields that follow from others, `for_this_machine` puts the configs folder's machine.toml on top.
+    `derived` are fields that follow from others, `migrations` the steps that bring old files to this schema version,
+    and `for_this_machine` puts the machine.toml of the configs folder on top.
     """
     table, converter = _compiled(root, tuple((union, tuple(named.items())) for union, named in kinds.items()))
     stack = read_stack(paths, on_top=machine_file(paths[0]) if for_this_machine and paths else None)
-    problems = _too_new(stack.layers, schema_version)
-    merged = Merged(stack.layers, {}, {}, [], problems)
-    for number, layer in enumerate(stack.layers):
-        checked = check_keys(layer, merged.tree, table)
-        problems += checked.problems
-        expansion = expand(layer.values, merged.tree) if checked.profiles else Expansion(layer.values, {}, [])
-        lay_on(merged, number, expansion)
-        if is_machine_layer(layer):
-            problems += check_machine(layer, expansion, merged.tree, table)
+    steps = compile_steps(migrations) if is_old(stack, schema_version) else []
+    stack, merged, upgrades = lay_all(stack, table, steps, schema_version)
+    problems = merged.problems
     filling = Filling(stack.layers, stack.experiment, merged.origins, table, derivations(derived), [], problems)
     tree = fill(filling, merged.tree)
     add_derivations(filling, tree)
@@ -69,7 +65,15 @@ def load(
         problems += [_problem_of(fault, filling, links) for fault in refused.faults]
     if problems:
         raise ConfigError(in_order(problems, stack.layers))
-    return Config(value=value, stack=stack, table=table, schema_version=schema_version, merged=merged, links=links)
+    return Config(
+        value=value,
+        stack=stack,
+        table=table,
+        schema_version=schema_version,
+        merged=merged,
+        links=links,
+        upgrades=tuple(upgrades),
+    )
 
 
 @lru_cache(maxsize=16)
@@ -77,19 +81,6 @@ def _compiled(root: type, kinds: tuple[tuple[Any, tuple[tuple[str, type], ...]],
     """The schema and its converter, once per root and kinds."""
     named = {union: dict(classes) for union, classes in kinds}
     return compile_schema(root, named), strict_converter(named)
-
-
-def _too_new(layers: Sequence[Layer], schema_version: int) -> list[Problem]:
-    """A layer written for a newer schema than this code's cannot be read by it."""
-    return [
-        Problem(
-            f"written for schema {layer.schema_version}, and this code knows up to {schema_version}",
-            ("schema",),
-            Spot(layer, ("schema",), "value"),
-        )
-        for layer in layers
-        if layer.schema_version is not None and layer.schema_version > schema_version
-    ]
 
 
 def _problem_of(fault: Fault, filling: Filling, links: Mapping[Path, Link]) -> Problem:

@@ -53,6 +53,8 @@ class Places(NamedTuple):
     values: dict[Path, Span]
     headers: dict[Path, Span]
     repeats: list[tuple[Path, Span, Span]]  # what a correct text has none of: path, first span, second span
+    mentions: list[tuple[Path, Span]]  # every part of every key and header, in order; `keys` has the first ones
+    pairs: list[tuple[Path, Span, Path]]  # from key to end of value, and the path of the header above; inner ones first
 
 
 class _Scan(NamedTuple):
@@ -62,7 +64,7 @@ class _Scan(NamedTuple):
 
 def scan(text: str) -> Places:
     """Every place in a text with Unix line ends. Raises Lost on text that tomllib refuses (not on all of it)."""
-    scanned = _Scan(text, Places({}, {}, {}, []))
+    scanned = _Scan(text, Places({}, {}, {}, [], [], []))
     lengths: dict[Path, int] = {}  # of arrays of tables so far
     table: Path = ()
     position = _skip(_BLANK, text, 0)
@@ -110,6 +112,7 @@ def _header(scanned: _Scan, start: int, lengths: dict[Path, int]) -> tuple[Path,
     for number, (name, span) in enumerate(parts, 1):
         path = (*path, name)
         places.keys.setdefault(path, span)
+        places.mentions.append((path, span))
         if is_array and number == len(parts):
             lengths[path] = lengths.get(path, 0) + 1
         if path in lengths:
@@ -129,10 +132,13 @@ def _pair(scanned: _Scan, position: int, table: Path, depth: int) -> int:
     for name, span in parts:
         path = (*path, name)
         places.keys.setdefault(path, span)
+        places.mentions.append((path, span))
     if path in places.values:
         places.repeats.append((path, places.keys[path], parts[-1][1]))
     position = _expect("=", text, position)
-    return _value(scanned, _skip(_SPACE, text, position), path, depth)
+    end = _value(scanned, _skip(_SPACE, text, position), path, depth)
+    places.pairs.append((path, Span(parts[0][1].start, end), table))
+    return end
 
 
 def _value(scanned: _Scan, start: int, path: Path, depth: int) -> int:

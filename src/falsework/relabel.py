@@ -28,9 +28,12 @@ def relabelled(names: Names) -> Iterator[None]:
 def relabel(config: Config, names: Names, *, name: str) -> Config:
     """The same config with its layers renamed, and itself called `name`."""
     layers = tuple(_layer(layer, names) for layer in config.files)
-    experiment = layers[config.files.index(config.stack.experiment)]
-    stack = config.stack._replace(layers=layers, experiment=experiment, name=name)
-    return evolve(config, stack=stack, merged=config.merged._replace(layers=layers))
+    stack = config.stack._replace(layers=layers, name=name)
+    upgrades = tuple(
+        upgrade._replace(spot=upgrade.spot._replace(layer=_layer(upgrade.spot.layer, names)) if upgrade.spot else None)
+        for upgrade in config.upgrades
+    )
+    return evolve(config, stack=stack, merged=config.merged._replace(layers=layers), upgrades=upgrades)
 
 
 def _problem(problem: Problem, names: Names) -> Problem:

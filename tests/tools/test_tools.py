@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CONFIG_TOOLS = ("explain", "diff_configs", "new_config", "check_configs", "flatten", "schema", "lineage")
+CONFIG_TOOLS = ("explain", "diff_configs", "new_config", "check_configs", "flatten", "schema", "lineage", "upgrade")
 BASE = """
 schema = 1
 why = "a start"
@@ -124,7 +124,10 @@ def test_lineage_is_text_or_a_picture() -> None:
 
 def test_what_is_made_from_the_schema_is_fresh() -> None:
     told = run("schema", "--check")
-    assert (told.returncode, told.stdout) == (0, "configs/.schema.json, docs/fields.md: fresh\n")
+    assert (told.returncode, told.stdout) == (
+        0,
+        "configs/.schema.json, docs/fields.md, bindings/schema.lock.toml: fresh\n",
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,3 +153,13 @@ def test_no_config_tool_imports_anything_heavy(arguments: tuple[str, ...]) -> No
     )
     told = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert told.stdout.splitlines()[-1] == "[]"
+
+
+def test_upgrade_leaves_current_files_alone_and_shows_mistakes() -> None:
+    told = run("upgrade", "configs/01_base.toml", "configs/01_lr_003_02.toml")
+    assert (told.returncode, told.stdout, told.stderr) == (0, "0 of 2 rewritten\n", "")
+    assert Path("configs/01_base.toml").read_text() == BASE
+    Path("configs/newer.toml").write_text("schema = 999\n")
+    told = run("upgrade", "configs/newer.toml")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr.startswith("configs/newer.toml:1:10: schema: written for schema 999")

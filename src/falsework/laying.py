@@ -1,0 +1,80 @@
+"""All layers of a stack onto one tree: each brought to today's schema, checked by itself, expanded and merged.
+
+lay_all(stack, table, steps, 3) -> Laid(stack, merged, upgrades)       problems are gathered in `merged.problems`
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from falsework.keys import check_keys
+from falsework.layer import Layer, Spot
+from falsework.layers import Stack
+from falsework.machine import check_machine, is_machine_layer
+from falsework.merge import Merged, lay_on
+from falsework.migrations import Step
+from falsework.pins import Versions, pin
+from falsework.problems import Problem
+from falsework.profiles import Expansion, expand
+from falsework.schema import Table
+from falsework.upgrade import Upgrade, upgrade
+
+
+class Laid(NamedTuple):
+    """The stack with its layers as they would be written today, what came of them, and what was done for old ones."""
+
+    stack: Stack
+    merged: Merged
+    upgrades: list[Upgrade]
+
+
+def lay_all(stack: Stack, table: Table, steps: Sequence[Step], schema_version: int) -> Laid:
+    """Layers, and the defaults that their age has kept. A layer that does not say its schema is of the current one."""
+    laid = lay_layers(stack, table, steps, schema_version)
+    pinned = pin(laid.merged, steps, table, versions_of(stack, schema_version)) if steps else {}
+    return laid._replace(upgrades=[*laid.upgrades, *pinned.values()])
+
+
+def lay_layers(stack: Stack, table: Table, steps: Sequence[Step], schema_version: int) -> Laid:
+    """The layers alone, weakest first."""
+    layers = list(stack.layers)
+    merged = Merged(layers, {}, {}, [], [])
+    upgrades: list[Upgrade] = []
+    for number, layer in enumerate(stack.layers):
+        if layer.schema_version is not None and layer.schema_version != schema_version:
+            layers[number] = _at_version(layer, merged, steps, schema_version, upgrades)
+        _lay(layers[number], number, merged, table)
+    return Laid(stack._replace(layers=tuple(layers)), merged, upgrades)
+
+
+def versions_of(stack: Stack, schema_version: int) -> Versions:
+    """The schema version of each layer; the oldest of the experiment's own."""
+    versions = [layer.schema_version or schema_version for layer in stack.layers]
+    return Versions(versions, min(versions[: stack.num_own]))
+
+
+def is_old(stack: Stack, schema_version: int) -> bool:
+    """Whether any layer was written for an older schema."""
+    return any(layer.schema_version is not None and layer.schema_version < schema_version for layer in stack.layers)
+
+
+def _at_version(
+    layer: Layer, merged: Merged, steps: Sequence[Step], schema_version: int, upgrades: list[Upgrade]
+) -> Layer:
+    assert layer.schema_version is not None, "asked of layers that say it alone"
+    if layer.schema_version > schema_version:
+        what = f"written for schema {layer.schema_version}, and this code knows up to {schema_version}"
+        merged.problems.append(Problem(what, ("schema",), Spot(layer, ("schema",), "value")))
+        return layer
+    upgraded = upgrade(layer, merged.tree, steps, schema_version)
+    upgrades += upgraded.said
+    merged.problems.extend(upgraded.problems)
+    return upgraded.layer
+
+
+def _lay(layer: Layer, number: int, merged: Merged, table: Table) -> None:
+    checked = check_keys(layer, merged.tree, table)
+    merged.problems.extend(checked.problems)
+    expansion = expand(layer.values, merged.tree) if checked.profiles else Expansion(layer.values, {}, [])
+    lay_on(merged, number, expansion)
+    if is_machine_layer(layer):
+        merged.problems.extend(check_machine(layer, expansion, merged.tree, table))
