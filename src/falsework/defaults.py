@@ -8,6 +8,7 @@ without a default is a problem here, and so is a key that the final kind does no
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from falsework.formulas import Formula, Wrong, parse
@@ -17,7 +18,10 @@ from falsework.paths import dotted, parse_dotted, quoted
 from falsework.places import Path
 from falsework.plain import default_of
 from falsework.problems import Problem, nearest
-from falsework.schema import Component, Leaf, Named, Shape, Table
+from falsework.profiles import holds_no_table
+from falsework.schema import Component, Field, Leaf, Named, Shape, Table
+
+Fallback = Callable[[], Any]  # gives a default; making default objects takes time, and most are not needed
 
 
 class Broken:
@@ -75,7 +79,7 @@ class Filling(NamedTuple):
 
 def fill(filling: Filling, tree: Tree) -> Tree:
     """The whole tree with defaults; where a link stands, its value is still missing."""
-    return _fill_table(filling, tree, filling.origins, filling.root, (), None)
+    return _fill_table(filling, tree, filling.origins, filling.root, (), lambda: None)
 
 
 def refuse_missing(filling: Filling, path: Path) -> None:
@@ -83,19 +87,19 @@ def refuse_missing(filling: Filling, path: Path) -> None:
     filling.refuse(path, "required, and no file sets it", filling.header(path[:-1]))
 
 
-def _fill_table(
-    filling: Filling, table: Tree, origins: Origins, shape: Table, path: Path, fallback: Tree | None
-) -> Tree:
+def _fill_table(filling: Filling, table: Tree, origins: Origins, shape: Table, path: Path, fallback: Fallback) -> Tree:
+    if table.keys() == shape.fields.keys() and holds_no_table(table):
+        return table  # nothing to fill in
     filled: Tree = {"kind": table["kind"]} if "kind" in table else {}
     for name, field in shape.fields.items():
         value = table.get(name)
         if value is not None and type(value) is not dict:
             filled[name] = value
             continue
-        default = fallback.get(name) if fallback is not None else default_of(field)
+        default_here = cache(partial(_default_in, fallback, field))
         if value is not None:
-            filled[name] = _fill_value(filling, value, field.shape, (*path, name), (origins, filled), default)
-        elif default is not None:
+            filled[name] = _fill_value(filling, value, field.shape, (*path, name), (origins, filled), default_here)
+        elif (default := default_here()) is not None:
             filled[name] = default
             origins[name] = Default(field.owner, name)
         elif not field.is_optional:
@@ -107,8 +111,19 @@ def _fill_table(
     return filled
 
 
+def _default_in(fallback: Fallback, field: Field) -> Any:
+    """The field's value in the default object of its table; without such an object, its own default."""
+    whole = fallback()
+    return default_of(field) if whole is None else whole.get(field.name)
+
+
+def _if_of_kind(default: Fallback, kind: str) -> Any:
+    whole = default()
+    return whole if whole is not None and whole["kind"] == kind else None
+
+
 def _fill_value(
-    filling: Filling, value: Tree, shape: Shape, path: Path, into: tuple[Origins, Tree], default: Any
+    filling: Filling, value: Tree, shape: Shape, path: Path, into: tuple[Origins, Tree], default: Fallback
 ) -> Any:
     """A dict in the tree: a table, or a directive that stands for a value. `into` holds it: its origins, its table."""
     origins = into[0]
@@ -128,8 +143,7 @@ def _fill_value(
         filling.refuse((*path, "kind"), "required: it says what this table is", filling.header(path), mend)
     if not isinstance(kind, str) or kind not in shape.kinds:
         return _fill_misspelt(filling, value, below, shape, path)
-    fallback = default if default and default["kind"] == kind else None
-    return _fill_table(filling, value, below, shape.kinds[kind], path, fallback)
+    return _fill_table(filling, value, below, shape.kinds[kind], path, partial(_if_of_kind, default, kind))
 
 
 def _fill_misspelt(filling: Filling, value: Tree, origins: Origins, shape: Component, path: Path) -> Any:
@@ -138,7 +152,7 @@ def _fill_misspelt(filling: Filling, value: Tree, origins: Origins, shape: Compo
     if kind is None:
         return Broken
     num_problems = len(filling.problems)
-    filled = _fill_table(filling, {**value, "kind": kind}, origins, shape.kinds[kind], path, None)
+    filled = _fill_table(filling, {**value, "kind": kind}, origins, shape.kinds[kind], path, lambda: None)
     del filling.problems[num_problems:]  # what is missing or unknown in a table of a guessed kind is no news
     return filled
 
@@ -150,17 +164,18 @@ def _fill_named(filling: Filling, values: Tree, origins: Origins, item: Shape, p
             continue  # reported by the key check
         is_table = type(value) is dict
         here = (*path, name)
-        filled[name] = _fill_value(filling, value, item, here, (origins, filled), None) if is_table else value
+        filled[name] = _fill_value(filling, value, item, here, (origins, filled), lambda: None) if is_table else value
     return filled
 
 
-def _fill_directive(filling: Filling, value: Tree, path: Path, into: tuple[Origins, Tree], default: Any) -> Any:
+def _fill_directive(filling: Filling, value: Tree, path: Path, into: tuple[Origins, Tree], fallback: Fallback) -> Any:
     origins, filled = into
     link = _link(value, path, filled) if len(value) == 1 else None
     if link is not None:
         filling.links.append(link)
         return Broken  # until the link is resolved
     if "_append" in value or "_prepend" in value:
+        default = fallback()
         if isinstance(default, list):
             _count_default(origins, path, len(default))
             return [*value.get("_prepend", []), *default, *value.get("_append", [])]

@@ -27,10 +27,9 @@ Number = int | float
 
 _WORD = r"[A-Za-z_]\w*+"
 _PART = rf"""(?:{_WORD}|"[^"\\\n]*+"|'[^'\n]*+')"""
-_TOKEN = re.compile(
+_TOKEN = (
     r"[ \t]*+(?:(?P<number>\d++(?:_\d++)*+(?:\.\d++(?:_\d++)*+)?(?:[eE][+-]?\d++)?)"
-    rf"|(?P<path>{_PART}(?:\.{_PART})*+)|(?P<sign>\*\*|//|[-+*/%(),]))",
-    re.ASCII,
+    rf"|(?P<path>{_PART}(?:\.{_PART})*+)|(?P<sign>\*\*|//|[-+*/%(),]))"
 )
 _BINARY: dict[str, tuple[int, Callable[[Any, Any], Any]]] = {
     "+": (1, operator.add),
@@ -125,10 +124,11 @@ class _Reading(NamedTuple):
 
 
 def _tokens(text: str) -> list[_Token]:
+    token = re.compile(_TOKEN, re.ASCII)  # kept by re; not compiled for configs without formulas
     tokens = []
     position, end = 0, len(text.rstrip(" \t"))
     while position < end:
-        match = _TOKEN.match(text, position)
+        match = token.match(text, position)
         if match is None:
             start = position + len(text[position:]) - len(text[position:].lstrip(" \t"))
             raise Wrong(f"{describe(text[start])} is not arithmetic", Span(start, start + 1), _WHAT_IT_HAS)

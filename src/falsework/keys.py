@@ -13,8 +13,10 @@ from falsework.layer import Layer, Spot, Tree, spot_in_string
 from falsework.paths import parse_dotted
 from falsework.places import Path
 from falsework.problems import Problem, describe, did_you_mean
+from falsework.profiles import holds_no_table
 from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
 
+_MANY = 4  # keys from which on asking for all at once is faster than one by one
 _WORDS = ("_append", "_prepend", "_ref", "_expr", "_unset", "_when", "_every")
 
 
@@ -48,19 +50,23 @@ def _check_table(checking: _Checking, values: Tree, below: Any, shape: Shape, pa
     if isinstance(shape, Component):
         _check_component(checking, values, below, shape, path)
     elif isinstance(shape, Table):
-        fields = shape.fields
-        for key, value in values.items():
-            field = fields.get(key)
-            if field is None:
-                _check_odd(checking, key, values, shape, path)
-            elif type(value) is dict:
-                _check_nested(checking, value, below.get(key), field.shape, (*path, key))
+        if len(values) < _MANY or not values.keys() <= shape.fields.keys() or not holds_no_table(values):
+            _check_fields(checking, values, below, shape, path)
     elif isinstance(shape, Named):
         for key, value in values.items():
             if key.startswith("_") or key == "kind":
                 _check_odd(checking, key, values, shape, path)
             elif type(value) is dict:
                 _check_nested(checking, value, below.get(key), shape.item, (*path, key))
+
+
+def _check_fields(checking: _Checking, values: Tree, below: Tree, shape: Table, path: Path) -> None:
+    for key, value in values.items():
+        field = shape.fields.get(key)
+        if field is None:
+            _check_odd(checking, key, values, shape, path)
+        elif type(value) is dict:
+            _check_nested(checking, value, below.get(key), field.shape, (*path, key))
 
 
 def _check_component(checking: _Checking, values: Tree, below: Tree, shape: Component, path: Path) -> None:

@@ -4,7 +4,7 @@ lay_all(stack, table, steps, 3) -> Laid(stack, merged, upgrades)       problems 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from falsework.keys import check_keys
 from falsework.layer import Layer, Spot
@@ -12,11 +12,15 @@ from falsework.layers import Stack
 from falsework.machine import check_machine, is_machine_layer
 from falsework.merge import Merged, lay_on
 from falsework.migrations import Step
-from falsework.pins import Versions, pin
 from falsework.problems import Problem
 from falsework.profiles import Expansion, expand
 from falsework.schema import Table
-from falsework.upgrade import Upgrade, upgrade
+
+if TYPE_CHECKING:
+    from falsework.pins import Versions
+    from falsework.upgrade import Upgrade
+
+# What only old files need is imported when one is there: a tool starts in a tenth of a second.
 
 
 class Laid(NamedTuple):
@@ -24,13 +28,17 @@ class Laid(NamedTuple):
 
     stack: Stack
     merged: Merged
-    upgrades: list[Upgrade]
+    upgrades: "list[Upgrade]"
 
 
 def lay_all(stack: Stack, table: Table, steps: Sequence[Step], schema_version: int) -> Laid:
     """Layers, and the defaults that their age has kept. A layer that does not say its schema is of the current one."""
     laid = lay_layers(stack, table, steps, schema_version)
-    pinned = pin(laid.merged, steps, table, versions_of(stack, schema_version)) if steps else {}
+    if not steps:
+        return laid
+    from falsework.pins import pin
+
+    pinned = pin(laid.merged, steps, table, versions_of(stack, schema_version))
     return laid._replace(upgrades=[*laid.upgrades, *pinned.values()])
 
 
@@ -46,8 +54,10 @@ def lay_layers(stack: Stack, table: Table, steps: Sequence[Step], schema_version
     return Laid(stack._replace(layers=tuple(layers)), merged, upgrades)
 
 
-def versions_of(stack: Stack, schema_version: int) -> Versions:
+def versions_of(stack: Stack, schema_version: int) -> "Versions":
     """The schema version of each layer; the oldest of the experiment's own."""
+    from falsework.pins import Versions
+
     versions = [layer.schema_version or schema_version for layer in stack.layers]
     return Versions(versions, min(versions[: stack.num_own]))
 
@@ -58,13 +68,15 @@ def is_old(stack: Stack, schema_version: int) -> bool:
 
 
 def _at_version(
-    layer: Layer, merged: Merged, steps: Sequence[Step], schema_version: int, upgrades: list[Upgrade]
+    layer: Layer, merged: Merged, steps: Sequence[Step], schema_version: int, upgrades: "list[Upgrade]"
 ) -> Layer:
     assert layer.schema_version is not None, "asked of layers that say it alone"
     if layer.schema_version > schema_version:
         what = f"written for schema {layer.schema_version}, and this code knows up to {schema_version}"
         merged.problems.append(Problem(what, ("schema",), Spot(layer, ("schema",), "value")))
         return layer
+    from falsework.upgrade import upgrade
+
     upgraded = upgrade(layer, merged.tree, steps, schema_version)
     upgrades += upgraded.said
     merged.problems.extend(upgraded.problems)

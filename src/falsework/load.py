@@ -24,8 +24,9 @@ from falsework.migrations import compile_steps
 from falsework.origins import Default, default_place, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.places import Path
 from falsework.problems import ConfigError, Problem, in_order
+from falsework.scalars import Fault, Refused
 from falsework.schema import Table, compile_schema
-from falsework.structure import Fault, Refused, strict_converter
+from falsework.structure import strict_converter
 
 Derived = Mapping[str, tuple[Sequence[str], Callable[..., Any]]]
 

@@ -12,7 +12,7 @@ from falsework.layer import Layer, Spot, Tree
 from falsework.origins import Origins, Piece, Written, spot_name, spot_of_table, spot_of_value
 from falsework.places import Path
 from falsework.problems import Problem, describe
-from falsework.profiles import READ_DIRECTIVES, Expansion, is_table
+from falsework.profiles import READ_DIRECTIVES, Expansion, holds_no_table, is_table
 
 WAITING = Piece(None, (), -1)  # the default's elements, before they are known
 
@@ -67,10 +67,19 @@ def _lay(laying: _Laying, values: Tree, tree: Tree, origins: Origins, path: Path
         laying.merged.dropped.append(Dropped(path, here, "kind", dict(tree)))
         tree.clear()
         origins.clear()
+    if not tree and not laying.moved and holds_no_table(values):
+        tree.update(values)  # a base's tables are like this, and this is three times as fast
+        origins.update(dict.fromkeys(values, here))
+        return
     for key, value in values.items():
-        if type(value) is dict or type(tree.get(key)) is dict:
+        earlier: Any = tree.get(key)
+        if type(value) is dict or type(earlier) is dict:
             below = (*path, key)
-            _lay_table_or_directive(laying, value, tree, origins, below, laying.moved.get(below, (*source, key)))
+            there = laying.moved.get(below, (*source, key)) if laying.moved else below
+            if is_table(value) and is_table(earlier):
+                _lay(laying, value, earlier, _table_of(origins, key), below, there)
+            else:
+                _lay_on_other(laying, value, tree, origins, below, there)
         elif laying.moved:
             table = laying.moved.get((*path, key), (*source, key))[:-1]
             tree[key], origins[key] = value, Written(laying.number, table)
@@ -79,23 +88,22 @@ def _lay(laying: _Laying, values: Tree, tree: Tree, origins: Origins, path: Path
             origins[key] = here
 
 
-def _lay_table_or_directive(
-    laying: _Laying, value: Any, tree: Tree, origins: Origins, path: Path, source: Path
-) -> None:
-    """What is not just a plain value on a plain value or on nothing. `tree` and `origins` are the table's."""
+def _table_of(origins: Origins, key: str) -> Origins:
+    below = origins[key]
+    assert isinstance(below, dict), "a table has a table of origins"
+    return below
+
+
+def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, path: Path, source: Path) -> None:
+    """What is neither a value on a value nor a table on a table. `tree` and `origins` are of the table above."""
     key = str(path[-1])
     earlier = tree.get(key)
-    if is_table(value):
-        if earlier is None:
-            earlier = tree[key] = {}
-            origins[key] = {}
-        elif not is_table(earlier):
-            place = laying.place_of(path, is_a_table=False)
-            laying.refuse(source, path, f"a table here, but {describe(earlier)} at {place}")
-            return
-        below = origins[key]
-        assert isinstance(below, dict), "a table has a table of origins"
-        _lay(laying, value, earlier, below, path, source)
+    if is_table(value) and earlier is None:
+        tree[key], origins[key] = {}, {}
+        _lay(laying, value, tree[key], _table_of(origins, key), path, source)
+    elif is_table(value):
+        place = laying.place_of(path, is_a_table=False)
+        laying.refuse(source, path, f"a table here, but {describe(earlier)} at {place}")
     elif type(value) is dict and (is_table(earlier) or "_unset" in value) and value != {"_unset": True}:
         pass  # a directive that is malformed, or stands for a table: reported by the key check
     elif type(value) is dict and "_unset" in value:

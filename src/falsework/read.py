@@ -59,7 +59,10 @@ def _decode(data: bytes, name: str) -> str:
 
 
 def _refuse_absurd_keys(unparsed: Layer) -> None:
-    for number, line in enumerate(unparsed.text.split("\n")):
+    lines = unparsed.text.split("\n")
+    if max(map(len, lines)) < 2 * MAX_DEPTH:
+        return
+    for number, line in enumerate(lines):
         if line.count(".") >= MAX_DEPTH and _ABSURD_KEY.search(line):
             start = _offset(unparsed.text, number + 1, 1)
             spot = Spot(unparsed, span=Span(start, start + len(line)))
@@ -111,8 +114,8 @@ def _offset(text: str, line: int, col: int) -> int:
 def _is_too_deep(values: Tree) -> bool:
     level: list[Any] = [values]
     for _ in range(MAX_DEPTH):
-        items = [item for group in level for item in (group.values() if type(group) is dict else group)]
-        level = [item for item in items if type(item) is dict or type(item) is list]
+        groups = (group.values() if type(group) is dict else group for group in level)
+        level = [item for group in groups for item in group if type(item) is dict or type(item) is list]
         if not level:
             return False
     return True

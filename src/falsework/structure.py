@@ -2,72 +2,51 @@
 
     structure(tree, root) -> the object, or Refused with every fault
 
-int is int (never a boolean), float takes int or float, a path is written as a string; nothing else converts. cattrs'
-own defaults would turn "false" into True. A BaseConverter generates no code, which halves a cold start. Validators run
-when attrs makes the object; only after one fails are they asked one by one, so that every fault is reported.
+What a single value may be is scalars.py's business; cattrs' own defaults would turn "false" into True. A BaseConverter
+generates no code, which halves a cold start. Validators run when attrs makes the object; only after one fails are they
+asked one by one, so that every fault is reported.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import or_
 from pathlib import Path as FilePath
 from types import UnionType
-from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import attrs
 from cattrs import BaseConverter
 
-from falsework.defaults import Broken
 from falsework.layer import Tree
-from falsework.paths import quoted
-from falsework.places import Path
-from falsework.problems import describe, did_you_mean
+from falsework.scalars import (
+    Fault,
+    Refused,
+    as_boolean,
+    as_integer,
+    as_literal,
+    as_number,
+    as_path,
+    as_string,
+    as_variable_name,
+    mismatch,
+)
 from falsework.schema import VARIABLE_SUFFIX, Kinds
 
 Hook = Callable[[Any, Any], Any]
-
-_VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
-
-
-class Fault(NamedTuple):
-    """One value that will not do. `mend` is what to write instead, `note` says how it differs.
-
-    A value that may be a secret is never shown: it stands where the name of an environment variable should.
-    """
-
-    what: str
-    path: Path = ()
-    mend: str = ""
-    note: str = ""
-    is_secret: bool = False
-
-    def help(self, path: Path) -> str:
-        """The help line for the value at `path`."""
-        if not self.mend or not self.note:
-            return self.mend
-        key = f"{path[-1]} = " if isinstance(path[-1], str) else ""
-        return f"write {key}{self.mend}, {self.note}"
-
-
-class Refused(Exception):
-    """Values that do not fit; empty when their problems have been reported before."""
-
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        super().__init__()
-        self.faults = list(faults)
-
-    def below(self, key: str | int) -> list[Fault]:
-        """The faults as seen from one table or list above."""
-        return [fault._replace(path=(key, *fault.path)) for fault in self.faults]
 
 
 def strict_converter(kinds: Kinds) -> BaseConverter:
     """A converter for plain data that has been filled: `structure(tree, Run)` gives a Run, or raises Refused."""
     converter = BaseConverter(detailed_validation=False)
-    for scalar, hook in ((bool, _boolean), (int, _integer), (float, _number), (str, _string), (FilePath, _path)):
+    for scalar, hook in (
+        (bool, as_boolean),
+        (int, as_integer),
+        (float, as_number),
+        (str, as_string),
+        (FilePath, as_path),
+    ):
         converter.register_structure_hook(scalar, hook)
-    converter.register_structure_hook_func(lambda annotation: _origin(annotation) is Literal, _literal)
+    converter.register_structure_hook_func(lambda annotation: _origin(annotation) is Literal, as_literal)
 
     def component_hook(annotation: Any, converter: BaseConverter) -> Hook:
         return _component_hook(kinds[annotation], converter)
@@ -86,16 +65,18 @@ def strict_converter(kinds: Kinds) -> BaseConverter:
 
 
 def _table_hook(owner: Any, converter: BaseConverter) -> Hook:
-    fields = [(field.name, _hook_of(field, converter), field.type) for field in attrs.fields(owner)]
+    fields = [(field.name, _hook_of(field, converter), field.type, _exact_type(field)) for field in attrs.fields(owner)]
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
-            raise _mismatch("a table", table)
+            raise mismatch("a table", table)
         values: Tree = {}
         faults: list[Fault] | None = None
-        for name, hook, annotation in fields:
+        for name, hook, annotation, exact in fields:
             value = table.get(name)
-            if value is not None:
+            if type(value) is exact:
+                values[name] = value
+            elif value is not None:
                 try:
                     values[name] = hook(value, annotation)
                 except Refused as refused:
@@ -110,8 +91,14 @@ def _table_hook(owner: Any, converter: BaseConverter) -> Hook:
     return structure
 
 
+def _exact_type(field: "attrs.Attribute[Any]") -> type | None:
+    """A type whose values need no hook: half of the time is in calling hooks that give back what they were given."""
+    is_scalar = field.type in (bool, int, float, str) and not field.name.endswith(VARIABLE_SUFFIX)
+    return field.type if is_scalar else None
+
+
 def _hook_of(field: "attrs.Attribute[Any]", converter: BaseConverter) -> Hook:
-    return _variable_name if field.name.endswith(VARIABLE_SUFFIX) else converter.get_structure_hook(field.type)
+    return as_variable_name if field.name.endswith(VARIABLE_SUFFIX) else converter.get_structure_hook(field.type)
 
 
 def _failing(owner: Any, values: Tree) -> list[Fault]:
@@ -144,7 +131,7 @@ def _component_hook(kinds: Mapping[str, type], converter: BaseConverter) -> Hook
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
-            raise _mismatch("a table with a kind", table)
+            raise mismatch("a table with a kind", table)
         hook, owner = hooks[table["kind"]]
         return hook(table, owner)
 
@@ -157,7 +144,7 @@ def _named_hook(annotation: Any, converter: BaseConverter) -> Hook:
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
-            raise _mismatch("a table of named entries", table)
+            raise mismatch("a table of named entries", table)
         return _gather((name, value, hook, item) for name, value in table.items())
 
     return structure
@@ -170,7 +157,7 @@ def _list_hook(annotation: Any, converter: BaseConverter) -> Hook:
 
     def structure(values: Any, _: Any) -> Any:
         if type(values) is not list:
-            raise _mismatch("a list", values)
+            raise mismatch("a list", values)
         if not is_open and len(values) != len(hooks):
             raise Refused([Fault(f"expected a list of {len(hooks)}, got one of {len(values)}")])
         hooks_in_order = hooks * len(values) if is_open else hooks
@@ -197,86 +184,6 @@ def _optional_hook(annotation: Any, converter: BaseConverter) -> Hook:
     inner = reduce(or_, [argument for argument in get_args(annotation) if argument is not type(None)])
     hook = converter.get_structure_hook(inner)
     return lambda value, _: hook(value, inner)
-
-
-def _boolean(value: Any, _: Any) -> bool:
-    if type(value) is bool:
-        return value
-    raise _mismatch("true or false", value, value if value in ("true", "false") else "", "without quotes")
-
-
-def _integer(value: Any, _: Any) -> int:
-    if type(value) is int:
-        return value
-    if type(value) is float and value.is_integer():
-        raise _mismatch("a whole number", value, str(int(value)), "without a point or exponent")
-    raise _mismatch("a whole number", value, _bare_number(value, int), "without quotes")
-
-
-def _number(value: Any, _: Any) -> float:
-    if type(value) is float:
-        return value
-    if type(value) is int:
-        try:
-            return float(value)
-        except OverflowError:
-            raise _mismatch("a number that a float can hold", value) from None
-    raise _mismatch("a number", value, _bare_number(value, float), "without quotes")
-
-
-def _string(value: Any, _: Any) -> str:
-    if type(value) is str:
-        return value
-    is_scalar = type(value) in (int, float, bool)
-    raise _mismatch("a string", value, quoted(_spelled(value)) if is_scalar else "", "in quotes")
-
-
-def _variable_name(value: Any, _: Any) -> str:
-    """The name of an environment variable; what stands in the variable is not for configs."""
-    if value is Broken:
-        raise Refused([])
-    if type(value) is str and _VARIABLE_NAME.fullmatch(value):
-        return value
-    what = "expected the name of an environment variable, in capitals"
-    mend = "write the name, like WANDB_API_KEY; a secret itself never stands in a config"
-    raise Refused([Fault(what, (), mend, is_secret=True)])
-
-
-def _path(value: Any, _: Any) -> FilePath:
-    if type(value) is str:
-        return FilePath(value)
-    raise _mismatch("a path in quotes", value)
-
-
-def _literal(value: Any, annotation: Any) -> Any:
-    options = get_args(annotation)
-    for option in options:
-        if type(option) is type(value) and option == value:
-            return option
-    names = [_spelled(option) for option in options]
-    mend = did_you_mean(value, names) if type(value) is str else ""
-    listed = " or ".join(quoted(option) if isinstance(option, str) else _spelled(option) for option in options)
-    raise _mismatch(listed, value, mend)
-
-
-def _mismatch(expected: str, value: Any, mend: str = "", note: str = "") -> Refused:
-    if value is Broken:
-        return Refused([])
-    if expected == "a list" and not isinstance(value, dict):
-        mend, note = f"[{quoted(value) if isinstance(value, str) else _spelled(value)}]", "in brackets"
-    return Refused([Fault(f"expected {expected}, got {describe(value)}", (), mend, note if mend else "")])
-
-
-def _bare_number(value: Any, number: type) -> str:
-    """The number that a string spells, if it does."""
-    try:
-        return str(number(value)) if isinstance(value, str) else ""
-    except ValueError:
-        return ""
-
-
-def _spelled(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _origin(annotation: Any) -> Any:
