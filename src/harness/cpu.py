@@ -36,7 +36,8 @@ def _sleep_while_waiting() -> None:
 def _keep_freed_memory() -> None:
     """Activations are freed and allocated again each step; glibc would give their pages back to the system in between.
 
-    A step of a small GPT took 5% less CPU time, with 40% fewer page faults. Other C libraries are left as they are.
+    60 steps of a GPT with a table of 13 million parameters spent 2.2 s in the system instead of 5.2 (one pair of runs).
+    Other C libraries are left as they are.
     """
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
