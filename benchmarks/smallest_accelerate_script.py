@@ -7,6 +7,7 @@ It takes the sizes as JSON and does nothing but steps on random bytes: no config
 
 import json
 import sys
+import time
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,7 @@ tokens = torch.randint(256, (sizes["num_steps"] * sizes["batch_size"], sizes["se
 
 model, *optimizers = accelerator.prepare(model, *optimizers)
 loader = accelerator.prepare(DataLoader(tokens, batch_size=sizes["batch_size"]))  # type: ignore[arg-type]  # rows
+has_stepped = False
 for batch_BT in loader:
     logits_BTV = model(batch_BT[:, :-1])
     loss = F.cross_entropy(logits_BTV.flatten(0, 1), batch_BT[:, 1:].flatten())
@@ -31,4 +33,7 @@ for batch_BT in loader:
     for optimizer in optimizers:
         optimizer.step()
         optimizer.zero_grad()
+    if not has_stepped:
+        accelerator.print(f"first step ended at {time.time():.3f}")
+        has_stepped = True
 accelerator.print(f"loss {loss.item():.4f}")

@@ -14,5 +14,6 @@ def _same(value: Any) -> Any:
 
 DERIVED: dict[str, tuple[tuple[str, ...], Callable[..., Any]]] = {
     "model.max_positions": (("data.seq_len",), _same),  # the context that training shows the model
+    "model.vocab_size": (("data.vocab_size",), _same),  # bytes have no such field, and the model's default is theirs
     "schedule.total_steps": (("train.num_steps",), _same),  # the curve ends where training does
 }

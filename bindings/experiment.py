@@ -12,6 +12,7 @@ import linecache
 import runpy
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,16 @@ def fingerprints(run: Run, tree: dict[str, Any]) -> dict[str, str]:
     for key, value in flat(tree):
         classed[classes[key]][key] = value
     return {name: fingerprint(values) for name, values in classed.items()}
+
+
+def science(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a record's flat config what changes what is learnt; all of it if it does not fit the schema of today."""
+    tree = unflat(config)
+    try:
+        classes = dict(flat(_classes(from_plain(tree), tree, "science")))
+    except Misfit:
+        return dict(config)
+    return {key: value for key, value in config.items() if classes[key] == "science"}
 
 
 def _classes(value: Any, tree: Any, field_class: str) -> Any:

@@ -49,4 +49,24 @@ class ValueMapped(NamedTuple):
 
 Step = Renamed | Removed | Added | DefaultChanged | ValueMapped
 
-MIGRATIONS: dict[int, tuple[Step, ...]] = {}
+MIGRATIONS: dict[int, tuple[Step, ...]] = {
+    2: (
+        Added("init"),
+        Added("average"),
+        Added("compile"),
+        Added("activations"),
+        Added("optimizer.fused"),
+        Added("train.prefetch_steps"),
+        Added("train.dry_run"),
+        Added("profile"),
+        Added("model.vocab_size"),
+        Added("train.keep_every_steps"),
+        Added("train.keep_lowest"),
+        Added("train.keep_highest"),
+        Added("train.non_finite"),
+        Added("train.deterministic"),
+        Added("train.start_timeout_seconds"),
+        Added("train.timeout_seconds"),
+        Added("log.mirror"),
+    ),
+}

@@ -7,7 +7,7 @@ from attrs.validators import ge, gt, le, lt
 
 from bindings.fields import Misfit, science
 
-VOCAB_SIZE = 256  # bytes
+NUM_BYTES = 256  # the vocabulary of data that is no tokens
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,6 +23,9 @@ class Gpt:
     max_positions: int = field(validator=ge(1), metadata=science("longest context in bytes"))
     mlp_ratio: float = field(default=4.0, validator=gt(0), metadata=science("hidden channels of the MLP per width"))
     dropout: float = field(default=0.0, validator=[ge(0), lt(1)], metadata=science("share of activations dropped"))
+    vocab_size: int = field(
+        default=NUM_BYTES, validator=ge(2), metadata=science("tokens that there are; 256 where data is bytes")
+    )
     tied_head: bool = field(default=False, metadata=science("whether the head is the byte embedding, transposed"))
     num_hash_buckets: int = field(
         default=0, validator=ge(0), metadata=science("rows of the hashed byte n-gram embedding; 0 leaves it out")
@@ -39,10 +42,18 @@ class Gpt:
         mlp_width = round(self.mlp_ratio * self.width)
         return self.num_layers * (4 * self.width * self.width + 2 * self.width * mlp_width)
 
+    def flops_per_token(self, seq_len: int) -> float:
+        """6 N + 12 L d T, forward and backward (Chowdhery et al. 2022, "PaLM", appendix B).
+
+        N counts the matrices that multiply, so the head and not the tables; the causal mask is not taken off.
+        """
+        num_multiplied = self.num_hidden_parameters() + self.vocab_size * self.width
+        return 6.0 * num_multiplied + 12.0 * self.num_layers * self.width * seq_len
+
     def num_parameters(self) -> int:
         """All numbers that are trained."""
         num_tables = 1 if self.tied_head else 2
-        return self.num_hidden_parameters() + (num_tables * VOCAB_SIZE + self.num_hash_buckets) * self.width
+        return self.num_hidden_parameters() + (num_tables * self.vocab_size + self.num_hash_buckets) * self.width
 
     def build(self) -> "nn.Module":
         """The model, its parameters drawn from torch's global generator."""
@@ -55,6 +66,7 @@ class Gpt:
             max_positions=self.max_positions,
             mlp_ratio=self.mlp_ratio,
             dropout=self.dropout,
+            vocab_size=self.vocab_size,
             tied_head=self.tied_head,
             num_hash_buckets=self.num_hash_buckets,
             max_ngram=self.max_ngram,
@@ -69,14 +81,22 @@ class Convnet:
     num_channels: int = field(validator=ge(1), metadata=science("channels of the residual stream"))
     kernel_size: int = field(default=3, validator=ge(2), metadata=science("taps of each convolution"))
     dropout: float = field(default=0.0, validator=[ge(0), lt(1)], metadata=science("share of activations dropped"))
+    vocab_size: int = field(
+        default=NUM_BYTES, validator=ge(2), metadata=science("tokens that there are; 256 where data is bytes")
+    )
 
     def num_hidden_parameters(self) -> int:
         """Numbers in the matrices between embedding and head, which are what Muon takes."""
         return self.num_layers * (2 * self.kernel_size + 1) * self.num_channels * self.num_channels
 
+    def flops_per_token(self, seq_len: int) -> float:
+        """6 N, forward and backward: each weight multiplies once per token, whatever the length."""
+        del seq_len
+        return 6.0 * (self.num_hidden_parameters() + self.vocab_size * self.num_channels)
+
     def num_parameters(self) -> int:
         """All numbers that are trained."""
-        return self.num_hidden_parameters() + 2 * VOCAB_SIZE * self.num_channels
+        return self.num_hidden_parameters() + 2 * self.vocab_size * self.num_channels
 
     def build(self) -> "nn.Module":
         """The model, its parameters drawn from torch's global generator."""
@@ -87,6 +107,7 @@ class Convnet:
             num_channels=self.num_channels,
             kernel_size=self.kernel_size,
             dropout=self.dropout,
+            vocab_size=self.vocab_size,
         )
 
 

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, lt
 
-from bindings.fields import Misfit, science
+from bindings.fields import Misfit, science, speed
 from bindings.model import Model
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer as TorchOptimizer
+
+FUSED = "whether one kernel does a whole update, on devices that have it"
 
 
 @frozen(kw_only=True)
@@ -22,6 +24,7 @@ class AdamW:
     beta2: float = field(default=0.95, validator=[ge(0), lt(1)], metadata=science("decay of its square's mean"))
     eps: float = field(default=1e-8, validator=gt(0), metadata=science("added to the root of the second moment"))
     weight_decay: float = field(default=0.1, validator=ge(0), metadata=science("per step, times the learning rate"))
+    fused: bool = field(default=True, metadata=speed(FUSED))
 
     def num_state_numbers(self, model: Model) -> int:
         """What the optimizer keeps between steps: two means of each parameter."""
@@ -32,7 +35,13 @@ class AdamW:
         from zoo.optimizers import adamw
 
         return adamw(
-            model, lr=self.lr, beta1=self.beta1, beta2=self.beta2, eps=self.eps, weight_decay=self.weight_decay
+            model,
+            lr=self.lr,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            eps=self.eps,
+            weight_decay=self.weight_decay,
+            fused=self.fused,
         )
 
 
@@ -44,6 +53,7 @@ class Sgd:
     momentum: float = field(default=0.9, validator=[ge(0), lt(1)], metadata=science("decay of the running gradient"))
     nesterov: bool = field(default=True, metadata=science("whether the step looks ahead"))
     weight_decay: float = field(default=0.0, validator=ge(0), metadata=science("per step, times the learning rate"))
+    fused: bool = field(default=True, metadata=speed(FUSED))
 
     @nesterov.validator
     def _has_momentum(self, _attribute: "Attribute[bool]", value: bool) -> None:
@@ -58,7 +68,14 @@ class Sgd:
         """One optimizer over all parameters."""
         from zoo.optimizers import sgd
 
-        return sgd(model, lr=self.lr, momentum=self.momentum, nesterov=self.nesterov, weight_decay=self.weight_decay)
+        return sgd(
+            model,
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            weight_decay=self.weight_decay,
+            fused=self.fused,
+        )
 
 
 @frozen(kw_only=True)
@@ -73,6 +90,7 @@ class Muon:
     beta1: float = field(default=0.9, validator=[ge(0), lt(1)], metadata=science("of AdamW on the rest"))
     beta2: float = field(default=0.95, validator=[ge(0), lt(1)], metadata=science("of AdamW on the rest"))
     eps: float = field(default=1e-8, validator=gt(0), metadata=science("of AdamW on the rest"))
+    fused: bool = field(default=True, metadata=speed(FUSED))
 
     def num_state_numbers(self, model: Model) -> int:
         """What the optimizer keeps between steps: one running gradient of hidden matrices, two means of the rest."""
@@ -92,6 +110,7 @@ class Muon:
             beta1=self.beta1,
             beta2=self.beta2,
             eps=self.eps,
+            fused=self.fused,
         )
 
 

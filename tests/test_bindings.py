@@ -15,27 +15,47 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import booleans, integers, sampled_from
 
-from bindings import KINDS, assemble
-from bindings.data import PythonSource, TextFiles
-from bindings.evals import BitsPerByte, Completions
+from bindings import KINDS, assemble, examples
+from bindings.activations import Keep, Recompute
+from bindings.average import Ema, NoAverage
+from bindings.compilation import CompileBlocks, NoCompile
+from bindings.data import Mixture, PythonSource, Stream, TextFiles, TokenShards
+from bindings.evals import BitsPerByte, BitsPerToken, Completions
 from bindings.fields import Misfit
+from bindings.init import Fresh, Weights
+from bindings.mirrors import MLflow, TensorBoard, Trackio, WandB
 from bindings.model import Convnet, Gpt
+from bindings.non_finite import Raise, Skip
 from bindings.optimizer import AdamW, Muon, Sgd
-from bindings.parallel import Ddp, Single
-from bindings.precision import Bf16, Fp32
+from bindings.parallel import Ddp, Fsdp, Single
+from bindings.precision import Bf16, Fp16, Fp32
+from bindings.profile import NoProfile, TorchProfile
 from bindings.run import Log, Run, Train
 from bindings.schedule import Constant, Cosine, Linear, Wsd
+from bindings.sources import LibrarySource, TextFilesSource, TokenShardsSource
 
 COMPONENTS = [schema for named in KINDS.values() for schema in named.values()]
 SCHEMAS = [*COMPONENTS, Run, Train, Log]
-WITHOUT_CONSTRUCTOR = {Single, Ddp, Fp32, Bf16}  # they choose, they do not build a thing of the zoo
+OF_THE_HARNESS = {Single, Ddp, Fsdp, Fp32, Bf16, Fp16, Fresh, Weights, NoAverage, Ema}
+OF_THE_HARNESS |= {NoCompile, CompileBlocks, Keep, Recompute, Raise, Skip}
+OF_THE_HARNESS |= {NoProfile, TorchProfile, WandB, TensorBoard, MLflow, Trackio}
+WITHOUT_CONSTRUCTOR = OF_THE_HARNESS  # they choose, they do not build a thing of the zoo
 
-# Parameters of constructors that no config should set: bytes are the only vocabulary here.
-FIXED = {("zoo.gpt", "vocab_size"), ("zoo.convnet", "vocab_size")}
+# Parameters of constructors that no config should set: a mixture's corpora are those of its sources.
+FIXED = {("zoo.mixture", "corpora")}
 
 VALID: dict[type, dict[str, Any]] = {
     PythonSource: {"seq_len": 8},
     TextFiles: {"seq_len": 8, "paths": ("*.txt",)},
+    TokenShards: {"seq_len": 8, "vocab_size": 300, "paths": ("a/*.bin",), "held_out_paths": ("b/*.bin",)},
+    Stream: {"seq_len": 8, "paths": ("a/*.txt",), "held_out_paths": ("b/*.txt",)},
+    Mixture: {"seq_len": 8, "mix": {"library": LibrarySource(weight=1.0)}},
+    LibrarySource: {"weight": 1.0},
+    TextFilesSource: {"weight": 1.0, "paths": ("*.txt",)},
+    TokenShardsSource: {"weight": 1.0, "vocab_size": 300, "paths": ("a/*.bin",), "held_out_paths": ("b/*.bin",)},
+    BitsPerToken: {"stride": 4},
+    NoProfile: {},
+    TorchProfile: {},
     Gpt: {"num_layers": 1, "width": 12, "num_heads": 3, "max_positions": 8},
     Convnet: {"num_layers": 1, "num_channels": 4},
     AdamW: {"lr": 0.1},
@@ -48,11 +68,27 @@ VALID: dict[type, dict[str, Any]] = {
     BitsPerByte: {"stride": 4},
     Completions: {"prompts": ("def ",), "num_bytes": 4},
     Train: {"num_steps": 10, "batch_size": 8},
+    Raise: {},
+    Skip: {},
     Log: {},
     Single: {},
     Ddp: {},
     Fp32: {},
     Bf16: {},
+    Fp16: {},
+    Fsdp: {},
+    Fresh: {},
+    Weights: {"path": "runs/one"},
+    NoAverage: {},
+    Ema: {},
+    NoCompile: {},
+    CompileBlocks: {},
+    Keep: {},
+    WandB: {"project": "p"},
+    TensorBoard: {},
+    MLflow: {"tracking_uri": "sqlite:///mlflow.db"},
+    Trackio: {"project": "p"},
+    Recompute: {},
 }
 VALID[Run] = {
     "seed": 1,
@@ -63,13 +99,37 @@ VALID[Run] = {
     "train": Train(**VALID[Train]),
 }
 
+KEPT_BY_AN_EVAL: dict[str, Any] = {
+    "eval_every_steps": 4,
+    "checkpoint_every_steps": 2,
+    "keep_lowest": "eval/held_out/bits_per_byte",
+}
 POSITIVE = (0.0, -1.0, math.nan)
 SHARE = (-0.1, 1.0, math.nan)  # of momentum, dropout: below 1
 COUNT = (0, -1)
 WRONG: dict[type, dict[str, Sequence[Any]]] = {
     PythonSource: {"seq_len": COUNT, "held_out_fraction": (0.0, 1.0, math.nan)},
     TextFiles: {"seq_len": COUNT, "paths": ((),), "held_out_fraction": (0.0, 1.0, math.nan)},
+    TokenShards: {"seq_len": COUNT, "vocab_size": (1,), "paths": ((),), "held_out_paths": ((),)},
+    Stream: {"seq_len": COUNT, "paths": ((),), "held_out_paths": ((),)},
+    Mixture: {
+        "seq_len": COUNT,
+        "mix": (
+            {},
+            {"a/b": LibrarySource(weight=1.0)},
+            {
+                "bytes": LibrarySource(weight=1.0),
+                "tokens": TokenShardsSource(weight=1.0, vocab_size=9, paths=("a",), held_out_paths=("b",)),
+            },
+        ),
+    },
+    LibrarySource: {"weight": POSITIVE, "held_out_fraction": (0.0, 1.0, math.nan)},
+    TextFilesSource: {"weight": POSITIVE, "paths": ((),), "held_out_fraction": (0.0, 1.0, math.nan)},
+    TokenShardsSource: {"weight": POSITIVE, "vocab_size": (1,), "paths": ((),), "held_out_paths": ((),)},
+    BitsPerToken: {"stride": COUNT, "batch_windows": COUNT, "max_tokens": COUNT},
+    TorchProfile: {"first_step": COUNT, "num_steps": (0, 1001)},
     Gpt: {
+        "vocab_size": (1,),
         "num_layers": COUNT,
         "width": (0, 1),
         "num_heads": (0, 4, 5, 24),  # heads of 3 channels, of 2.4, of half a channel
@@ -79,7 +139,7 @@ WRONG: dict[type, dict[str, Sequence[Any]]] = {
         "num_hash_buckets": (-1,),
         "max_ngram": (1, 17),
     },
-    Convnet: {"num_layers": COUNT, "num_channels": COUNT, "kernel_size": (0, 1), "dropout": SHARE},
+    Convnet: {"vocab_size": (1,), "num_layers": COUNT, "num_channels": COUNT, "kernel_size": (0, 1), "dropout": SHARE},
     AdamW: {"lr": POSITIVE, "beta1": SHARE, "beta2": SHARE, "eps": POSITIVE, "weight_decay": (-0.1, math.nan)},
     Sgd: {"lr": POSITIVE, "momentum": (*SHARE, 0.0), "weight_decay": (-0.1, math.nan)},
     Muon: {
@@ -112,17 +172,37 @@ WRONG: dict[type, dict[str, Sequence[Any]]] = {
         "num_steps": COUNT,
         "batch_size": COUNT,
         "micro_batch_size": (*COUNT, 3, 16),
+        "prefetch_steps": (-1, 1001),
         "clip_norm": POSITIVE,
         "eval_every_steps": COUNT,
         "checkpoint_every_steps": COUNT,
         "keep_checkpoints": COUNT,
+        "keep_every_steps": (*COUNT, 501),  # saved every 500 steps
+        "keep_lowest": ("bits_per_byte", "eval/held_out/bits_per_byte"),  # eval_every_steps is missing
+        "keep_highest": ("eval//bits_per_byte", "eval/held_out/bits_per_byte"),
+        "start_timeout_seconds": POSITIVE,
+        "timeout_seconds": POSITIVE,
         "num_threads": COUNT,
     },
-    Log: {"every_steps": COUNT},
+    Skip: {"max_steps": COUNT},
+    Log: {
+        "every_steps": COUNT,
+        "mirror": ({"a/b": TensorBoard()}, {"a": Trackio(project="p"), "b": Trackio(project="q")}),
+    },
+    WandB: {"project": ("",), "token_env": ("", "a b", "ghp_a-b")},
+    MLflow: {"tracking_uri": ("", "https://me:secret@host"), "experiment": ("",), "token_env": ("", "1A")},
+    Trackio: {"project": ("",), "token_env": ("",)},
+    Fsdp: {"num_replicas": COUNT, "num_shards": COUNT},
+    Weights: {"path": ("",)},
+    Ema: {"decay": (0.0, 1.0, math.nan), "warmup_steps": (-1,)},
     Run: {
         "seed": (-1,),
         "eval": ({"a/b": BitsPerByte(stride=4)}, {"": BitsPerByte(stride=4)}, {"x" * 65: BitsPerByte(stride=4)}),
-        "model": (Gpt(num_layers=1, width=12, num_heads=3, max_positions=7),),
+        "model": (
+            Gpt(num_layers=1, width=12, num_heads=3, max_positions=7),
+            Gpt(num_layers=1, width=12, num_heads=3, max_positions=8, vocab_size=255),
+        ),
+        "train": (Train(**VALID[Train], **KEPT_BY_AN_EVAL),),  # which is not there
     },
 }
 
@@ -249,10 +329,11 @@ def test_every_field_is_read(schema: type) -> None:
     """A setting that nothing reads would be ignored in silence."""
     module = assemble if schema in (Run, Train, Log) else inspect.getmodule(schema)
     assert module is not None
-    source = inspect.getsource(module) + inspect.getsource(assemble)
+    source = "\n".join(map(inspect.getsource, (module, assemble, examples)))
     read = {ast.unparse(node) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
     owners = {Run: ["run"], Train: ["run.train"], Log: ["run.log"], PythonSource: ["self", "run.data"]}
-    owners[TextFiles] = owners[PythonSource]
+    owners |= {kind: ["self", "run.data", "data"] for kind in (TextFiles, TokenShards, Stream, Mixture)}
+    owners |= {kind: ["self", "sources[name]"] for kind in (LibrarySource, TextFilesSource, TokenShardsSource)}
     for name in fields_of(schema):
         assert any(f"{owner}.{name}" in read for owner in owners.get(schema, ["self"])), f"nothing reads {name}"
 
@@ -297,3 +378,26 @@ def test_one_process_is_what_single_means() -> None:
     Ddp().check(5)
     with pytest.raises(Refused, match=r'parallel\.kind = "ddp"'):
         Single().check(2)
+
+
+@pytest.mark.parametrize(
+    ("schema", "num_processes"),
+    [(Fsdp(), 1), (Fsdp(), 4), (Fsdp(num_replicas=2), 4), (Fsdp(num_replicas=2, num_shards=3), 6)],
+    ids=repr,
+)
+def test_copies_times_shards_make_up_the_processes(schema: Fsdp, num_processes: int) -> None:
+    from harness.launch import Refused
+
+    schema.check(num_processes)
+    for other in {3, 5, 7} - {num_processes}:
+        if schema.num_replicas > 1:
+            with pytest.raises(Refused, match=r"help: launch with --num_processes \d"):
+                schema.check(other)
+
+
+def test_checkpoints_are_kept_by_an_eval_that_there_is() -> None:
+    train = Train(**VALID[Train], **KEPT_BY_AN_EVAL)
+    Run(**VALID[Run] | {"train": train, "eval": {"held_out": BitsPerByte(stride=4)}})
+    with pytest.raises(Misfit, match="'eval/held_out/bits_per_byte' is of no eval") as caught:
+        Run(**VALID[Run] | {"train": train})
+    assert caught.value.path == ("keep_lowest",)

@@ -25,6 +25,6 @@ def test_horizon_and_context_follow_from_the_length_of_training_and_of_examples(
     (tmp_path / "a.toml").write_text("\n".join(lines))
     config, baseline = load([tmp_path / "a.toml"], **SCHEMA), load([ROOT / "configs" / "01_baseline.toml"], **SCHEMA)
     assert config.value == baseline.value
-    for key in DERIVED:
+    for key in DERIVED.keys() - {"model.vocab_size"}:  # data of bytes has no vocabulary to follow
         assert config.origins()[key].startswith("derived ")
         assert config.origins()[key].rpartition(":")[0].endswith("bindings/derived.py")

@@ -4,6 +4,7 @@ Exit codes: 0 and 1 are the tool's answer, 2 is trouble, 130 an interrupt.
 """
 
 import argparse
+import contextlib
 import gc
 import os
 import sys
@@ -31,7 +32,16 @@ except ModuleNotFoundError:
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
     """A parser whose help begins with the tool's own docstring."""
-    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return argparse.ArgumentParser(description=doc, formatter_class=_formatter)
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """As wide as the terminal. argparse would import shutil and five compressors to find that out, for no help too."""
+    try:
+        columns = os.get_terminal_size().columns
+    except OSError:  # no terminal
+        columns = 120
+    return argparse.RawDescriptionHelpFormatter(prog, width=columns - 2)
 
 
 def load_files(files: Sequence[str]) -> "Config":
@@ -64,5 +74,7 @@ def start(main: Callable[[list[str]], int]) -> NoReturn:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    gc.freeze()  # the exit leaves our objects to the system
-    sys.exit(code)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # our objects are left to the system; collecting them takes longer, and DuckDB reports them as leaks

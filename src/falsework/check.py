@@ -2,9 +2,10 @@
 
     check_folder(folder, load=..., naming=...) -> Report
 
-Every file loads, and with every profile of `profiles/` on it. Of numbered experiments: numbers are unique, parents
-exist, names tell the truth, each says why. Everywhere: no secrets. Warnings: lines that change nothing, long chains.
-Files in other folders below, and machine.toml, are not experiments. How experiments are named is not known here.
+Every file loads, and with every profile of `profiles/`, and with this machine's own machine.toml, on it. Of numbered
+experiments: numbers are unique, parents exist, names tell the truth, each says why. Everywhere: no secrets. Warnings:
+lines that change nothing, long chains. Files in other folders below, and machine.toml, are not experiments. How
+experiments are named is not known here.
 """
 
 import os
@@ -16,7 +17,7 @@ from falsework.claims import untruths
 from falsework.config import Config
 from falsework.dead import dead_overrides
 from falsework.depth import MAX_DEPTH, depth
-from falsework.layers import shown_path
+from falsework.layers import shown_path, toml_files
 from falsework.leaks import leaks
 from falsework.naming import Name, Naming
 from falsework.origins import spot_name
@@ -75,7 +76,7 @@ class _Folder(NamedTuple):
     """The files of one folder, what loads of them, and what their names say."""
 
     experiments: dict[str, Config | None]
-    profiles: list[str]
+    on_top: list[str]  # profiles, and machine.toml
     names: dict[str, Name]
     load: Load
 
@@ -92,16 +93,17 @@ def check_folder(folder: str, *, load: Load, naming: Naming) -> Report:
     for file in files:
         configs[file], problems = _try(load, [file])
         found.update(dict.fromkeys(problems))
-    checked = _Folder(configs, profiles, names, load)
+    machine = [file for name in NOT_EXPERIMENTS if os.path.lexists(file := shown_path(os.path.join(folder, name)))]
+    checked = _Folder(configs, [*profiles, *machine], names, load)
     for rule in (_profiles, _numbers, _names, _whys, _chains, _dead, _secrets):
         found.update(dict.fromkeys(rule(checked)))
-    order = {file: number for number, file in enumerate([*files, *profiles])}
+    order = {file: number for number, file in enumerate([*files, *checked.on_top])}
     return Report(sorted(found, key=lambda finding: order.get(finding.file, len(order))), len(files), len(profiles))
 
 
 def _toml_files(folder: str) -> list[str]:
-    paths = sorted(Path(folder).glob("*.toml"))
-    return [shown_path(path) for path in paths if path.name not in NOT_EXPERIMENTS and path.name[0] != "."]
+    paths = [path for path in toml_files(folder) if path.name not in NOT_EXPERIMENTS and path.name[0] != "."]
+    return [shown_path(path) for path in paths]
 
 
 def _try(load: Load, files: list[str]) -> tuple[Config | None, list[Finding]]:
@@ -116,8 +118,8 @@ def _load_finding(problem: Problem, file: str) -> Finding:
 
 
 def _profiles(folder: _Folder) -> Iterator[Finding]:
-    """Every profile on every experiment that loads without it; a problem of many experiments is told once."""
-    for profile in folder.profiles:
+    """Every layer for all experiments on each that loads without it; a problem of many experiments is told once."""
+    for profile in folder.on_top:
         told: dict[Finding, list[str]] = {}
         for file in folder.experiments:
             if folder.experiments[file] is not None:
@@ -174,7 +176,7 @@ def _dead(folder: _Folder) -> Iterator[Finding]:
 
 
 def _secrets(folder: _Folder) -> Iterator[Finding]:
-    for file in (*folder.experiments, *folder.profiles):
+    for file in (*folder.experiments, *folder.on_top):
         try:
             layer = read_layer(Path(file), file)
         except (ConfigError, OSError):

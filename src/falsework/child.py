@@ -17,9 +17,9 @@ from falsework.claims import untruths
 from falsework.config import Config
 from falsework.depth import MAX_DEPTH, depth, flatten
 from falsework.layer import Tree
-from falsework.layers import shown_path
+from falsework.layers import shown_path, toml_files
 from falsework.naming import Naming
-from falsework.paths import parse_dotted
+from falsework.places import Lost, read_key
 from falsework.problems import ConfigError, Problem
 from falsework.relabel import relabel, relabelled
 from falsework.revisions import Load
@@ -60,8 +60,7 @@ def new_child(
 
 def file_of(folder: str, number: int, naming: Naming) -> Path:
     """The experiment of this number."""
-    files = sorted(Path(folder).glob("*.toml"))
-    named = [(file, name) for file in files if (name := naming.parse_name(file.stem)) is not None]
+    named = [(file, name) for file in toml_files(folder) if (name := naming.parse_name(file.stem)) is not None]
     found = [file for file, name in named if name.number == number]
     if len(found) == 1:
         return found[0]
@@ -100,7 +99,7 @@ def _write_numbered(folder: Path, text: str, parent: int, change: str, naming: N
     """
 
     def free() -> int:
-        names = [naming.parse_name(file.stem) for file in folder.glob("*.toml")]
+        names = [naming.parse_name(file.stem) for file in toml_files(folder)]
         return max((name.number for name in names if name is not None), default=0) + 1
 
     first = free()
@@ -128,15 +127,24 @@ def _tree_of(settings: Sequence[str]) -> Tree:
     tree: Tree = {}
     problems = []
     for setting in settings:
-        key, equals, text = setting.partition("=")
-        path = parse_dotted(key.strip())
-        if not equals or path is None:
+        path, text = _key_and_value(setting)
+        if path is None:
             problems.append(Problem("expected KEY=VALUE", where=setting, help="for example optimizer.lr=0.01"))
-        elif not _put(tree, [str(part) for part in path], _value(text.strip())):
+        elif not _put(tree, path, _value(text.strip())):
             problems.append(Problem("set twice, or both a table and a value", path, where=setting))
     if problems:
         raise ConfigError(problems)
     return tree
+
+
+def _key_and_value(setting: str) -> tuple[tuple[str, ...] | None, str]:
+    """`eval."a=b".stride=8` -> its path, and what stands after the key's `=`; no path for what is no KEY=VALUE."""
+    try:
+        parts, end = read_key(setting, 0)
+    except Lost:
+        return None, ""
+    is_key = setting.startswith("=", end)
+    return (tuple(name for name, _ in parts) if is_key else None), setting[end + 1 :]
 
 
 def _put(tree: Tree, path: Sequence[str], value: Any) -> bool:

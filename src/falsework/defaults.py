@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 from falsework.formulas import Formula, Wrong, parse
 from falsework.layer import Layer, Spot, Tree
-from falsework.origins import Default, Origins, Written, spot_of_table, spot_of_value
+from falsework.origins import Default, Origins, Written, spot_name, spot_of_table, spot_of_value
 from falsework.paths import dotted, parse_dotted, quoted
 from falsework.places import Path
 from falsework.plain import default_of
-from falsework.problems import Problem, nearest
+from falsework.problems import MAX_HELPED, Problem, nearest
 from falsework.profiles import holds_no_table
-from falsework.schema import Component, Field, Leaf, Named, Shape, Table
+from falsework.schema import Component, Field, Leaf, Named, Shape, Table, value_at
 
 Fallback = Callable[[], Any]  # gives a default; making default objects takes time, and most are not needed
 
@@ -82,29 +82,43 @@ def fill(filling: Filling, tree: Tree) -> Tree:
     return _fill_table(filling, tree, filling.origins, filling.root, (), lambda: None)
 
 
-def refuse_missing(filling: Filling, path: Path) -> None:
+def refuse_missing(filling: Filling, path: Path, field: Field) -> None:
     """Nothing gives the value at `path`, which has to be there."""
-    filling.refuse(path, "required, and no file sets it", filling.header(path[:-1]))
+    what = "required, and no file sets it"
+    dropped = next((Spot(layer, path, "value") for layer in filling.layers if value_at(layer.values, path)), None)
+    if dropped is not None and isinstance(field.shape, Leaf):
+        what, mend = "required, and no file sets it for this kind", f"{spot_name(dropped)} did, for another kind"
+    elif isinstance(field.shape, Leaf):
+        mend = " ".join(field.attribute.metadata.get("doc", "").split())
+    elif isinstance(field.shape, Component):
+        mend = f"write [{dotted(path)}] with kind = {' or '.join(map(quoted, field.shape.kinds))}"
+    else:
+        mend = f"write [{dotted(path)}]"
+    is_start = len(path) == 1 and not any(layer.extends for layer in filling.layers)
+    filling.refuse(
+        path, what, filling.header(path[:-1]), mend + ", or extend a file that does" * (is_start and bool(mend))
+    )
 
 
 def _fill_table(filling: Filling, table: Tree, origins: Origins, shape: Table, path: Path, fallback: Fallback) -> Tree:
     if table.keys() == shape.fields.keys() and holds_no_table(table):
         return table  # nothing to fill in
+    fallback = cache(fallback)  # each missing field asks
     filled: Tree = {"kind": table["kind"]} if "kind" in table else {}
     for name, field in shape.fields.items():
         value = table.get(name)
         if value is not None and type(value) is not dict:
             filled[name] = value
             continue
-        default_here = cache(partial(_default_in, fallback, field))
         if value is not None:
+            default_here = partial(_default_in, fallback, field)
             filled[name] = _fill_value(filling, value, field.shape, (*path, name), (origins, filled), default_here)
-        elif (default := default_here()) is not None:
+        elif (default := _default_in(fallback, field)) is not None:
             filled[name] = default
             origins[name] = Default(field.owner, name)
         elif not field.is_optional:
             if (*path, name) not in filling.derived:
-                refuse_missing(filling, (*path, name))
+                refuse_missing(filling, (*path, name), field)
             filled[name] = Broken
     if len(filled) < len(table) or not table.keys() <= filled.keys():
         _refuse_unknown(filling, table, shape, path)
@@ -213,6 +227,8 @@ def _refuse_unknown(filling: Filling, table: Tree, shape: Table, path: Path) -> 
     from falsework.hints import help_for_key  # only a mistake needs it
 
     kind = table.get("kind")
+    if len(filling.problems) >= MAX_HELPED:
+        return  # enough has been said, and each table would look through all of it
     reported = {problem.path for problem in filling.problems}
     for name in table:
         if name not in shape.fields and name != "kind" and (*path, name) not in reported:

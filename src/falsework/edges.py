@@ -3,12 +3,11 @@
 edges(folder, load=..., naming=...) -> {23: Edge(...)} by number
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 from falsework.config import Config
 from falsework.diff import Difference, differences
-from falsework.layers import shown_path
+from falsework.layers import shown_path, toml_files
 from falsework.naming import Name, Naming
 from falsework.paths import dotted
 from falsework.problems import ConfigError, Problem, visible
@@ -34,7 +33,7 @@ def edges(folder: str, *, load: Load, naming: Naming) -> dict[int, Edge]:
     """Every numbered experiment. Raises ConfigError when one does not load, or when there is none."""
     found: dict[int, tuple[Name, Config]] = {}
     problems: dict[Problem, None] = {}
-    for path in sorted(Path(folder).glob("*.toml")):
+    for path in toml_files(folder):
         name = naming.parse_name(path.stem)
         if name is None:
             continue

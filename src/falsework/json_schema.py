@@ -22,6 +22,7 @@ _TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}  # a 
 _BOUNDS = {">=": "minimum", ">": "exclusiveMinimum", "<=": "maximum", "<": "exclusiveMaximum"}
 _UNSET: Tree = {"const": True, "description": "as if no earlier layer had said anything"}
 _OPEN: Tree = {"additionalProperties": True}  # its kinds are strict; tombi wants to be told that it is not
+_NO_KEY: Tree = {"$ref": "#/definitions/no_key"}  # for a plain `false`, taplo marks the whole table
 _WORDS: Tree = {
     "_ref": {"description": "the value at this path, after all layers", "type": "string"},
     "_expr": {"description": "arithmetic over other values", "type": "string"},
@@ -47,6 +48,7 @@ class _Writing(NamedTuple):
 def json_schema(root: Table, *, schema_version: int) -> Tree:
     """The whole schema. Its definitions are the kinds, the tables and the two forms of a directive."""
     definitions: Tree = {
+        "no_key": {"description": "no key of this table", "not": {}},
         "directive": _keys(_WORDS),
         "list_directive": _keys({**_WORDS, "_append": {"type": "array"}, "_prepend": {"type": "array"}}),
     }
@@ -99,11 +101,12 @@ def _of_shape(writing: _Writing, shape: Shape, path: str, doc: str | None = None
 
 
 def _by_kind(shape: Component, path: str) -> Iterator[Tree]:
-    """One rule for each kind, and one for a table that does not say it."""
+    """One rule for each kind, and one for a table that does not say it, or says another."""
     for kind in shape.kinds:
         is_this = {"properties": {"kind": {"const": kind}}, "required": ["kind"]}
         yield {"if": is_this, "then": {"$ref": f"#/definitions/{path}.{kind}"}}
-    yield {"if": {"not": {"required": ["kind"]}}, "then": {"$ref": f"#/definitions/{path}.any"}}
+    is_known = {"properties": {"kind": {"enum": list(shape.kinds)}}, "required": ["kind"]}
+    yield {"if": {"not": is_known}, "then": {"$ref": f"#/definitions/{path}.any"}}
 
 
 def _kinds(writing: _Writing, shape: Component, path: str) -> Iterator[tuple[str, Tree]]:
@@ -120,7 +123,7 @@ def _kinds(writing: _Writing, shape: Component, path: str) -> Iterator[tuple[str
         kind_key = {"kind": {"const": kind, **doc}}
         yield f"{path}.{kind}", {**doc, **_object({**kind_key, **fields, **language})}
     either = {name: found[0] if len(found) == 1 else {"anyOf": found} for name, found in every.items()}
-    yield f"{path}.any", _object({**either, **language})
+    yield f"{path}.any", _object({"kind": {}, **either, **language})
 
 
 def _of_leaf(annotation: Any, limits: Tree) -> Tree:
@@ -155,4 +158,4 @@ def _object(properties: Tree) -> Tree:
 
 def _keys(properties: Tree) -> Tree:
     """What a table may hold, if it is a table."""
-    return {"properties": properties, "additionalProperties": False}
+    return {"properties": properties, "additionalProperties": _NO_KEY}

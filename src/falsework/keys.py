@@ -6,13 +6,14 @@
 kind is known, a key is right if any kind has it. Values are not judged here, except the words of the language itself.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from falsework.formulas import Wrong, parse
 from falsework.layer import Layer, Spot, Tree, spot_in_string
 from falsework.paths import parse_dotted
 from falsework.places import Path
-from falsework.problems import Problem, describe, did_you_mean
+from falsework.problems import MAX_HELPED, Problem, describe, did_you_mean
 from falsework.profiles import holds_no_table
 from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
 
@@ -36,31 +37,35 @@ class _Checking(NamedTuple):
     def refuse(self, path: Path, what: str, mend: str = "", part: Any = "key") -> None:
         self.problems.append(Problem(what, path, Spot(self.layer, path, part), mend))
 
+    def near(self, word: str, words: Iterable[str]) -> str:
+        """A help line with the nearest word."""
+        return did_you_mean(word, words) if len(self.problems) < MAX_HELPED else ""
+
 
 def check_keys(layer: Layer, below: Tree, root: Table) -> Checked:
     """Unknown keys, unknown kinds, and words of the language used wrongly, in this layer alone."""
     checking = _Checking(layer, root, [], [])
-    _check_table(checking, layer.values, below, root, ())
+    _check_fields(checking, layer.values, below, root, ())
     return Checked(checking.problems, checking.profiles)
 
 
-def _check_table(checking: _Checking, values: Tree, below: Any, shape: Shape, path: Path) -> None:
-    """A table's keys. `shape` is no Leaf."""
-    below = below if type(below) is dict else {}
-    if isinstance(shape, Component):
-        _check_component(checking, values, below, shape, path)
-    elif isinstance(shape, Table):
-        if len(values) < _MANY or not values.keys() <= shape.fields.keys() or not holds_no_table(values):
-            _check_fields(checking, values, below, shape, path)
-    elif isinstance(shape, Named):
-        for key, value in values.items():
-            if key.startswith("_") or key == "kind":
-                _check_odd(checking, key, values, shape, path)
-            elif type(value) is dict:
-                _check_nested(checking, value, below.get(key), shape.item, (*path, key))
+def _check_nested(checking: _Checking, value: Tree, below: Any, shape: Shape, path: Path) -> None:
+    """A table found as the value of a known key: a real table, or a directive that stands for a value."""
+    check = _check_words if "_unset" in value else _CHECKS[type(shape)]
+    check(checking, value, below if type(below) is dict else {}, shape, path)
+
+
+def _check_named(checking: _Checking, values: Tree, below: Tree, shape: Named, path: Path) -> None:
+    for key, value in values.items():
+        if key.startswith("_") or key == "kind":
+            _check_odd(checking, key, values, shape, path)
+        elif type(value) is dict:
+            _check_nested(checking, value, below.get(key), shape.item, (*path, key))
 
 
 def _check_fields(checking: _Checking, values: Tree, below: Tree, shape: Table, path: Path) -> None:
+    if len(values) >= _MANY and values.keys() <= shape.fields.keys() and holds_no_table(values):
+        return
     for key, value in values.items():
         field = shape.fields.get(key)
         if field is None:
@@ -73,7 +78,7 @@ def _check_component(checking: _Checking, values: Tree, below: Tree, shape: Comp
     kind = values.get("kind", below.get("kind"))
     if "kind" in values and (type(kind) is not str or kind not in shape.kinds):
         what = f"unknown kind {kind}" if type(kind) is str else f"kind is a word, not {describe(kind)}"
-        checking.refuse((*path, "kind"), what, did_you_mean(str(kind), shape.kinds), "value")
+        checking.refuse((*path, "kind"), what, checking.near(str(kind), shape.kinds), "value")
     fields = fields_of(shape, kind)
     for key, value in values.items():
         item = fields.get(key)
@@ -84,14 +89,18 @@ def _check_component(checking: _Checking, values: Tree, below: Tree, shape: Comp
             _check_nested(checking, value, below.get(key), item, (*path, key))
 
 
-def _check_nested(checking: _Checking, value: Tree, below: Any, shape: Shape, path: Path) -> None:
-    """A table found as the value of a known key: a directive that stands for a value, or a real table."""
-    if type(shape) is Leaf or "_unset" in value:
-        words = [key for key in value if key.startswith("_")]
-        if words:
-            _check_directive(checking, value, words, path)
-    else:
-        _check_table(checking, value, below, shape, path)
+def _check_words(checking: _Checking, value: Tree, _below: Tree, _shape: Shape, path: Path) -> None:
+    words = [key for key in value if key.startswith("_")]
+    if words:
+        _check_directive(checking, value, words, path)
+
+
+_CHECKS: dict[type, Callable[[_Checking, Tree, Tree, Any, Path], None]] = {
+    Component: _check_component,
+    Table: _check_fields,
+    Named: _check_named,
+    Leaf: _check_words,
+}
 
 
 def _check_directive(checking: _Checking, value: Tree, words: list[str], path: Path) -> None:
@@ -146,7 +155,8 @@ def _check_odd(checking: _Checking, key: str, values: Tree, shape: Shape, path: 
         from falsework.hints import help_for_key  # only a mistake needs it
 
         what = f"unknown key for kind {kind}" if isinstance(kind, str) else "unknown key"
-        checking.refuse((*path, key), what, help_for_key(key, shape, kind, checking.root))
+        is_helped = len(checking.problems) < MAX_HELPED
+        checking.refuse((*path, key), what, help_for_key(key, shape, kind, checking.root) if is_helped else "")
 
 
 def _check_when(checking: _Checking, body: Any, shape: Component, path: Path) -> None:
@@ -157,7 +167,7 @@ def _check_when(checking: _Checking, body: Any, shape: Component, path: Path) ->
         if kind in shape.kinds:
             _check_body(checking, keys, shape.kinds[kind], (*path, kind))
         else:
-            checking.refuse((*path, kind), f"unknown kind {kind}", did_you_mean(kind, shape.kinds))
+            checking.refuse((*path, kind), f"unknown kind {kind}", checking.near(kind, shape.kinds))
 
 
 def _check_body(checking: _Checking, body: Any, shape: Shape, path: Path) -> None:
@@ -168,12 +178,12 @@ def _check_body(checking: _Checking, body: Any, shape: Shape, path: Path) -> Non
     for word in ("kind", "_unset"):
         if word in body:
             checking.refuse((*path, word), f"{word} cannot depend on other tables", "write it in the table itself")
-    _check_table(checking, {key: body[key] for key in body if key not in ("kind", "_unset")}, {}, shape, path)
+    _check_nested(checking, {key: body[key] for key in body if key not in ("kind", "_unset")}, {}, shape, path)
 
 
 def _refuse_word(checking: _Checking, word: str, path: Path) -> None:
     what = f"{word} is no word of the config language, which owns all keys that begin with _"
-    checking.refuse((*path, word), what, did_you_mean(word, _WORDS))
+    checking.refuse((*path, word), what, checking.near(word, _WORDS))
 
 
 def _refuse_place(checking: _Checking, word: str, path: Path) -> None:

@@ -66,7 +66,9 @@ def read_stack(arguments: Sequence[str | os.PathLike[str]], *, on_top: str | Non
     stacks = [_with_bases(_config_file(Path(file)), _Asked(), reading) for file in files]
     layers = tuple(layer for stack in stacks for layer in stack)
     if len(layers) > MAX_LAYERS:
-        reading.problems.append(Problem(f"over {MAX_LAYERS} layers", help="a base named twice is applied twice"))
+        spot = Spot(layers[-1], ("extends",)) if layers[-1].extends else Spot(layers[-1])
+        what, mend = f"over {MAX_LAYERS} layers", "a base named twice is applied twice"
+        reading.problems.append(Problem(what, ("extends",), spot, mend))
     if reading.problems:
         raise ConfigError(dict.fromkeys(reading.problems))
     name = "+".join(Path(os.path.normpath(argument)).name.removesuffix(".toml") for argument in arguments)
@@ -76,8 +78,16 @@ def read_stack(arguments: Sequence[str | os.PathLike[str]], *, on_top: str | Non
 def shown_path(path: str | Path) -> str:
     """A path as the user would write it: from the current directory when it lies below, else as it is."""
     plain = os.path.normpath(path)
-    relative = os.path.relpath(plain) if Path(plain).is_absolute() else plain
+    relative = os.path.relpath(plain) if os.path.isabs(plain) else plain
     return plain if relative.startswith(os.pardir) else relative
+
+
+def toml_files(folder: str | Path) -> list[Path]:
+    """The TOML files of a folder, by name; none where there is no such folder."""
+    try:
+        return sorted(path for path in Path(folder).iterdir() if path.suffix == ".toml")
+    except (OSError, ValueError):  # ValueError: a null byte in the name
+        return []
 
 
 def _config_file(argument: Path) -> Path:
@@ -146,5 +156,5 @@ def _nearest_file(path: Path) -> str:
         names = sorted(file.name for file in path.parent.iterdir() if file.suffix == ".toml")
     except (OSError, ValueError):
         return f"there is no folder {shown_path(path.parent)}"
-    near = nearest(path.name, names)
+    near = nearest(path.name, [name for name in names if name != path.name])  # which may be a link to nothing
     return f"did you mean {shown_path(path.parent / near)}?" if near else ""

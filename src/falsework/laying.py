@@ -1,22 +1,23 @@
 """All layers of a stack onto one tree: each brought to today's schema, checked by itself, expanded and merged.
 
-lay_all(stack, table, steps, 3) -> Laid(stack, merged, upgrades)       problems are gathered in `merged.problems`
+lay_all(stack, table, migrations, 3) -> Laid(stack, merged, upgrades)       problems are gathered in `merged.problems`
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from falsework.keys import check_keys
 from falsework.layer import Layer, Spot
 from falsework.layers import Stack
 from falsework.machine import check_machine, is_machine_layer
 from falsework.merge import Merged, lay_on
-from falsework.migrations import Step
+from falsework.plain_layer import lay_plain
 from falsework.problems import Problem
 from falsework.profiles import Expansion, expand
 from falsework.schema import Table
 
 if TYPE_CHECKING:
+    from falsework.migrations import Step
     from falsework.pins import Versions
     from falsework.upgrade import Upgrade
 
@@ -31,18 +32,20 @@ class Laid(NamedTuple):
     upgrades: "list[Upgrade]"
 
 
-def lay_all(stack: Stack, table: Table, steps: Sequence[Step], schema_version: int) -> Laid:
+def lay_all(stack: Stack, table: Table, migrations: Mapping[int, Sequence[Any]], schema_version: int) -> Laid:
     """Layers, and the defaults that their age has kept. A layer that does not say its schema is of the current one."""
-    laid = lay_layers(stack, table, steps, schema_version)
-    if not steps:
-        return laid
+    if not _is_old(stack, schema_version):
+        return lay_layers(stack, table, [], schema_version)
+    from falsework.migrations import compile_steps
     from falsework.pins import pin
 
+    steps = compile_steps(migrations)
+    laid = lay_layers(stack, table, steps, schema_version)
     pinned = pin(laid.merged, steps, table, versions_of(stack, schema_version))
     return laid._replace(upgrades=[*laid.upgrades, *pinned.values()])
 
 
-def lay_layers(stack: Stack, table: Table, steps: Sequence[Step], schema_version: int) -> Laid:
+def lay_layers(stack: Stack, table: Table, steps: "Sequence[Step]", schema_version: int) -> Laid:
     """The layers alone, weakest first."""
     layers = list(stack.layers)
     merged = Merged(layers, {}, {}, [], [])
@@ -62,13 +65,13 @@ def versions_of(stack: Stack, schema_version: int) -> "Versions":
     return Versions(versions, min(versions[: stack.num_own]))
 
 
-def is_old(stack: Stack, schema_version: int) -> bool:
+def _is_old(stack: Stack, schema_version: int) -> bool:
     """Whether any layer was written for an older schema."""
     return any(layer.schema_version is not None and layer.schema_version < schema_version for layer in stack.layers)
 
 
 def _at_version(
-    layer: Layer, merged: Merged, steps: Sequence[Step], schema_version: int, upgrades: "list[Upgrade]"
+    layer: Layer, merged: Merged, steps: "Sequence[Step]", schema_version: int, upgrades: "list[Upgrade]"
 ) -> Layer:
     assert layer.schema_version is not None, "asked of layers that say it alone"
     if layer.schema_version > schema_version:
@@ -84,6 +87,8 @@ def _at_version(
 
 
 def _lay(layer: Layer, number: int, merged: Merged, table: Table) -> None:
+    if not is_machine_layer(layer) and lay_plain(number, layer.values, merged.tree, merged.origins, table):
+        return
     checked = check_keys(layer, merged.tree, table)
     merged.problems.extend(checked.problems)
     expansion = expand(layer.values, merged.tree) if checked.profiles else Expansion(layer.values, {}, [])

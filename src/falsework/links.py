@@ -17,7 +17,7 @@ from falsework.origins import Default, origin_at, spot_name, spot_of_value
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
 from falsework.plain import plain_leaf
-from falsework.problems import nearest
+from falsework.problems import MAX_HELPED, nearest
 from falsework.schema import field_at, value_at
 
 
@@ -36,7 +36,7 @@ def add_derivations(filling: Filling, tree: Tree) -> None:
         if all(field_at(filling.root, tree, read) for read in derivation.reads):
             filling.links.append(Link(path, derivation.reads, table, derivation))
         elif table.get(str(path[-1])) is Broken:
-            refuse_missing(filling, path)
+            refuse_missing(filling, path, field)
 
 
 def resolve(filling: Filling, tree: Tree) -> dict[Path, Link]:
@@ -44,18 +44,20 @@ def resolve(filling: Filling, tree: Tree) -> dict[Path, Link]:
     waiting = {link.path: link for link in filling.links}
     links = dict(waiting)
     for path in links:
-        chain = [path] if path in waiting else []
+        chain = dict.fromkeys([path] if path in waiting else [])  # a list whose members are found at once
         while chain:
-            link = waiting[chain[-1]]
+            link = waiting[next(reversed(chain))]
             following = next((read for read in link.reads if read in waiting), None)
             if following is None:
-                _give(filling, tree, waiting.pop(chain.pop()))
+                _give(filling, tree, waiting.pop(chain.popitem()[0]))
             elif following in chain:
-                ring = chain[chain.index(following) :]
+                names = list(chain)
+                ring = names[names.index(following) :]
                 _refuse_round(filling, [waiting.pop(part) for part in ring])
-                del chain[-len(ring) :]
+                for part in ring:
+                    del chain[part]
             else:
-                chain.append(following)
+                chain[following] = None
     return links
 
 
@@ -90,7 +92,9 @@ def _give(filling: Filling, tree: Tree, link: Link) -> None:
         if value is not None:
             link.table[str(link.path[-1])] = value
         elif link.table.get(str(link.path[-1])) is Broken:
-            refuse_missing(filling, link.path)
+            field = field_at(filling.root, tree, link.path)
+            assert field is not None, "what is derived is a field"
+            refuse_missing(filling, link.path, field)
 
 
 def _computed(by: Formula | Derivation, values: list[Any]) -> Any:
@@ -138,7 +142,8 @@ def _refuse_read(filling: Filling, tree: Tree, link: Link, read: Path, value: An
             link.path, f"{name} is optional, and nothing sets it", spot, f"set {name}, or write the value here"
         )
         return
-    near = nearest(name, _paths(tree, ()))
+    is_helped = len(filling.problems) < MAX_HELPED
+    near = nearest(name, _paths(tree, ())) if is_helped else None
     filling.refuse(link.path, f"there is no {name}", spot, f"did you mean {near}?" if near else "")
 
 

@@ -17,10 +17,9 @@ from cattrs import BaseConverter
 from falsework.config import Config
 from falsework.defaults import Filling, Link, fill
 from falsework.layers import read_stack
-from falsework.laying import is_old, lay_all
+from falsework.laying import lay_all
 from falsework.links import add_derivations, derivations, resolve
 from falsework.machine import machine_file
-from falsework.migrations import compile_steps
 from falsework.origins import Default, default_place, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.places import Path
 from falsework.problems import ConfigError, Problem, in_order
@@ -52,8 +51,7 @@ def load(
     """
     table, converter = _compiled(root, tuple((union, tuple(named.items())) for union, named in kinds.items()))
     stack = read_stack(paths, on_top=machine_file(paths[0]) if for_this_machine and paths else None)
-    steps = compile_steps(migrations) if is_old(stack, schema_version) else []
-    stack, merged, upgrades = lay_all(stack, table, steps, schema_version)
+    stack, merged, upgrades = lay_all(stack, table, migrations, schema_version)
     problems = merged.problems
     filling = Filling(stack.layers, stack.experiment, merged.origins, table, derivations(derived), [], problems)
     tree = fill(filling, merged.tree)
@@ -63,7 +61,7 @@ def load(
     try:
         value = converter.structure(tree, root)
     except Refused as refused:
-        problems += [_problem_of(fault, filling, links) for fault in refused.faults]
+        problems += [_problem_of(fault, filling, links) for fault in _first_faults(refused.faults, links)]
     if problems:
         raise ConfigError(in_order(problems, stack.layers))
     return Config(
@@ -82,6 +80,12 @@ def _compiled(root: type, kinds: tuple[tuple[Any, tuple[tuple[str, type], ...]],
     """The schema and its converter, once per root and kinds."""
     named = {union: dict(classes) for union, classes in kinds}
     return compile_schema(root, named), strict_converter(named)
+
+
+def _first_faults(faults: Sequence[Fault], links: Mapping[Path, Link]) -> list[Fault]:
+    """Without those of values that were only read from others which are at fault themselves."""
+    paths = {fault.path for fault in faults}
+    return [fault for fault in faults if fault.path not in links or paths.isdisjoint(links[fault.path].reads)]
 
 
 def _problem_of(fault: Fault, filling: Filling, links: Mapping[Path, Link]) -> Problem:

@@ -124,7 +124,8 @@ def _changed(old: Mapping[str, Tree], new: Mapping[str, Tree], steps: Sequence[S
         was, now = old[path], new[path]
         if not _is_wider(was, now) and not _is_said(path, steps, "ValueMapped", "Removed"):
             yield f"{path}: {_shown(was)} was its type, and {_shown(now)} is; write ValueMapped"
-        if "default" in was and _differ(old, new, path, "default") and not _is_said(path, steps, "DefaultChanged"):
+        defaults = [repr(_shared(line.get("default"), path, old, new)) for line in (was, now)]
+        if "default" in was and defaults[0] != defaults[1] and not _is_said(path, steps, "DefaultChanged"):
             yield f"{path}: {spelled(was['default'])} was its default; write DefaultChanged"
         if "optional" in was and "optional" not in now and not _is_said(path, steps, "Added"):
             yield f"{path}: it could be left out; write Added"
@@ -132,6 +133,16 @@ def _changed(old: Mapping[str, Tree], new: Mapping[str, Tree], steps: Sequence[S
 
 def _differ(old: Mapping[str, Tree], new: Mapping[str, Tree], path: str, what: str) -> bool:
     return repr(old[path].get(what)) != repr(new[path].get(what))
+
+
+def _shared(default: Any, path: str, old: Mapping[str, Tree], new: Mapping[str, Tree]) -> Any:
+    """Of a table that is a default, what both schemas know: a key that came or went has a step of its own."""
+    if not isinstance(default, dict):
+        return default
+    at = f"{path}<{default['kind']}>" if "kind" in default else path
+    paths = {key: f"{at}.{'*' if f'{at}.*' in old else key}" for key in default}
+    in_both = [key for key, below in paths.items() if key == "kind" or (below in old and below in new)]
+    return {key: _shared(default[key], paths[key], old, new) for key in in_both}
 
 
 def _shown(field: Tree) -> str:

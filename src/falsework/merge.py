@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from falsework.layer import Layer, Spot, Tree
-from falsework.origins import Origins, Piece, Written, spot_name, spot_of_table, spot_of_value
+from falsework.origins import Origins, Piece, Written, origin_at, spot_name, spot_of_table, spot_of_value
+from falsework.paths import dotted
 from falsework.places import Path
 from falsework.problems import Problem, describe
 from falsework.profiles import READ_DIRECTIVES, Expansion, holds_no_table, is_table
@@ -61,37 +62,31 @@ def lay_on(merged: Merged, number: int, expansion: Expansion) -> None:
 
 
 def _lay(laying: _Laying, values: Tree, tree: Tree, origins: Origins, path: Path, source: Path) -> None:
-    here = Written(laying.number, source)
+    number, moved = laying.number, laying.moved
     kind = values.get("kind")
     if type(kind) is str and tree.get("kind", kind) != kind:
-        laying.merged.dropped.append(Dropped(path, here, "kind", dict(tree)))
+        laying.merged.dropped.append(Dropped(path, Written(number, source), "kind", dict(tree)))
         tree.clear()
         origins.clear()
-    if not tree and not laying.moved and holds_no_table(values):
+    if not tree and not moved and holds_no_table(values):
         tree.update(values)  # a base's tables are like this, and this is three times as fast
-        origins.update(dict.fromkeys(values, here))
+        origins.update(dict.fromkeys(values, number))
         return
     for key, value in values.items():
-        earlier: Any = tree.get(key)
+        earlier = origins.get(key)
         if type(value) is dict or type(earlier) is dict:
             below = (*path, key)
-            there = laying.moved.get(below, (*source, key)) if laying.moved else below
-            if is_table(value) and is_table(earlier):
-                _lay(laying, value, earlier, _table_of(origins, key), below, there)
+            there = moved.get(below, (*source, key)) if moved else below
+            if type(earlier) is dict and is_table(value):
+                _lay(laying, value, tree[key], earlier, below, there)
             else:
                 _lay_on_other(laying, value, tree, origins, below, there)
-        elif laying.moved:
-            table = laying.moved.get((*path, key), (*source, key))[:-1]
-            tree[key], origins[key] = value, Written(laying.number, table)
+        elif moved:
+            table = moved.get((*path, key), (*source, key))[:-1]
+            tree[key], origins[key] = value, Written(number, table)
         else:
             tree[key] = value
-            origins[key] = here
-
-
-def _table_of(origins: Origins, key: str) -> Origins:
-    below = origins[key]
-    assert isinstance(below, dict), "a table has a table of origins"
-    return below
+            origins[key] = number
 
 
 def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, path: Path, source: Path) -> None:
@@ -99,8 +94,9 @@ def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, pat
     key = str(path[-1])
     earlier = tree.get(key)
     if is_table(value) and earlier is None:
-        tree[key], origins[key] = {}, {}
-        _lay(laying, value, tree[key], _table_of(origins, key), path, source)
+        below: Origins = {}
+        tree[key], origins[key] = {}, below
+        _lay(laying, value, tree[key], below, path, source)
     elif is_table(value):
         place = laying.place_of(path, is_a_table=False)
         laying.refuse(source, path, f"a table here, but {describe(earlier)} at {place}")
@@ -110,9 +106,11 @@ def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, pat
         _unset(laying, tree, origins, path, source)
     elif is_table(earlier):
         place = laying.place_of(path, is_a_table=True)
-        laying.refuse(source, path, f"a value here, but a table at {place}")
+        is_array = type(value) is list and any(type(item) is dict for item in value)
+        mend = f"write [{dotted(path)}], or [{dotted(path)}.NAME] for each of several" if is_array else ""
+        laying.refuse(source, path, f"a {'list' if is_array else 'value'} here, but a table at {place}", mend=mend)
     elif type(value) is dict and READ_DIRECTIVES.isdisjoint(value):
-        tree[key], origins[key] = _joined(laying, value, (earlier, origins.get(key)), path, source)
+        tree[key], origins[key] = _joined(laying, value, earlier, path, source)
     else:
         tree[key], origins[key] = value, Written(laying.number, source[:-1])
 
@@ -127,11 +125,9 @@ def _unset(laying: _Laying, tree: Tree, origins: Origins, path: Path, source: Pa
     laying.merged.dropped.append(Dropped(path, Written(laying.number, source), "_unset", tree.pop(key)))
 
 
-def _joined(
-    laying: _Laying, directive: Tree, earlier: tuple[Any, Any], path: Path, source: Path
-) -> tuple[Any, Written]:
+def _joined(laying: _Laying, directive: Tree, value: Any, path: Path, source: Path) -> tuple[Any, Written]:
     """An earlier list with more before and after it; without one, a directive that waits for the default."""
-    value, origin = earlier
+    origin, _ = origin_at(laying.merged.origins, path)
     front, back = directive.get("_prepend", []), directive.get("_append", [])
     here = Written(laying.number, source[:-1])
     if type(front) is not list or type(back) is not list:

@@ -1,7 +1,7 @@
 """Where a value comes from: a tree of origins that stands beside the tree of values, and the places they name.
 
-One origin is shared by all keys that a layer writes into one table, so keeping them costs a pointer per value; lines
-and columns are found only when somebody asks.
+Most origins are the number of a layer, so keeping them costs a pointer per value; lines and columns are found only when
+somebody asks.
 """
 
 import re
@@ -48,14 +48,17 @@ class Pinned(NamedTuple):
 
 
 Origin = Written | Default | Pinned
-Origins = dict[str, Union[Origin, "Origins"]]  # a plain dict for a table, an origin for a key
+# A plain dict for a table, an origin for a key; a number is that layer's, at the very path that the key has here.
+Origins = dict[str, Union[int, Origin, "Origins"]]
 
 
 def origin_at(origins: Origins, path: Path) -> tuple[Origin | None, Path]:
     """The origin of the value at `path`, and the path of the key that has it (a list's element has its list's)."""
-    node: Origin | Origins | None = origins
+    node: int | Origin | Origins | None = origins
     for depth, part in enumerate(path, 1):
         node = node.get(part) if isinstance(node, dict) and isinstance(part, str) else None
+        if isinstance(node, int):
+            return Written(node, path[: depth - 1]), path[:depth]
         if node is None or not isinstance(node, dict):
             return node, path[:depth]
     return None, path
@@ -88,7 +91,7 @@ def is_written(origins: Origins, path: Path) -> bool:
     origin, _ = origin_at(origins, path)
     if origin is not None:
         return isinstance(origin, Written)
-    below: Origin | Origins | None = origins
+    below: int | Origin | Origins | None = origins
     for part in path:
         below = below.get(str(part)) if isinstance(below, dict) else None
     return isinstance(below, dict) and any(is_written(below, (key,)) for key in below)

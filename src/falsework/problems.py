@@ -18,9 +18,10 @@ from falsework.paths import dotted, quoted
 from falsework.places import Path
 
 MAX_SHOWN = 50
+MAX_HELPED = 60  # problems whose mend is searched for; a file with more of them is no config
 _MAX_WIDTH = 110  # columns of a source line that are shown
 _MAX_STRING = 40  # characters of a string value that are quoted in a message
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]"  # compiled when it is needed
 
 
 class Problem(NamedTuple):
@@ -53,12 +54,12 @@ class ConfigError(Exception):
 def in_order(problems: Iterable[Problem], layers: Sequence[Layer]) -> list[Problem]:
     """Sort by file in order of application, then by line; a problem of a layer applied twice is kept once."""
     rank = {id(layer): number for number, layer in reversed(list(enumerate(layers)))}
-    placed: dict[tuple[int, int, int, str, str], Problem] = {}
+    placed: dict[tuple[int, int, str, str], Problem] = {}
     for problem in problems:
         spot = problem.spot
         file = rank.get(id(spot.layer), len(rank)) if spot else len(rank) + 1
-        line, col, _ = spot.place() if spot else (0, 0, 0)
-        placed.setdefault((file, line, col, dotted(problem.path), problem.what), problem)
+        start = (spot.span or spot.find()).start if spot else 0
+        placed.setdefault((file, start, dotted(problem.path), problem.what), problem)
     return [placed[key] for key in sorted(placed)]
 
 
@@ -81,7 +82,7 @@ def render(problem: Problem) -> str:
 
 def visible(text: str, keep: str = "") -> str:
     """The text with control and direction characters as escapes, so that a file cannot write on the terminal."""
-    return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in keep else f"\\u{ord(match[0]):04x}", text)
+    return re.sub(_UNPRINTABLE, lambda match: match[0] if match[0] in keep else f"\\u{ord(match[0]):04x}", text)
 
 
 def describe(value: object) -> str:

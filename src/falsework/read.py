@@ -15,15 +15,21 @@ from typing import Any
 from attrs import evolve
 
 from falsework.layer import Layer, Spot, Tree
+from falsework.paths import quoted
 from falsework.places import MAX_DEPTH, Lost, Span, scan
 from falsework.problems import ConfigError, Problem, describe
 
 MAX_BYTES = 1_000_000  # 2,000 leaves are 65 kB
 
-_TOMLLIB_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_CONTAINERS = frozenset((dict, list))
+
+# Patterns, and not compiled: only a mistake needs them.
+_DIGITS = r"[+-]?[0-9_]{4000,}"
+_WORD = r"[A-Za-z_][\w.]*+(?=[ \t]*(?:[\n,\]}#]|$))"  # alone where a value should be
+_TOMLLIB_PLACE = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
 # tomllib takes quadratic time over the parts of a dotted key, so absurd ones are refused before it sees them.
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
-_ABSURD_KEY = re.compile(f"(?:{_PART}){{{MAX_DEPTH}}}")
+_ABSURD_KEY = f"(?:{_PART}){{{MAX_DEPTH}}}"
 
 
 def read_layer(path: FilePath, name: str) -> Layer:
@@ -32,7 +38,7 @@ def read_layer(path: FilePath, name: str) -> Layer:
     text = _decode(data, name).removeprefix("\ufeff").replace("\r\n", "\n")
     unparsed = Layer(name=name, data=data, text=text, values={})
     _refuse_absurd_keys(unparsed)
-    return _without_reserved(evolve(unparsed, values=_parse(unparsed)))
+    return _without_reserved(unparsed, _parse(unparsed))
 
 
 def _read_bytes(path: FilePath, name: str) -> bytes:
@@ -63,7 +69,7 @@ def _refuse_absurd_keys(unparsed: Layer) -> None:
     if max(map(len, lines)) < 2 * MAX_DEPTH:
         return
     for number, line in enumerate(lines):
-        if line.count(".") >= MAX_DEPTH and _ABSURD_KEY.search(line):
+        if line.count(".") >= MAX_DEPTH and re.search(_ABSURD_KEY, line):
             start = _offset(unparsed.text, number + 1, 1)
             spot = Spot(unparsed, span=Span(start, start + len(line)))
             raise ConfigError([Problem(f"a dotted key of over {MAX_DEPTH} parts", spot=spot)])
@@ -78,8 +84,8 @@ def _parse(unparsed: Layer) -> Tree:
         raise ConfigError([_syntax_problem(unparsed, str(error))]) from None
     except RecursionError:
         raise ConfigError([Problem("tables or lists are nested too deeply", where=name)]) from None
-    except ValueError as error:  # a number of thousands of digits
-        raise ConfigError([Problem(f"not TOML: {error}", where=name)]) from None
+    except ValueError:  # a number of thousands of digits, of which Python makes none
+        raise ConfigError([_digits_problem(unparsed)]) from None
     if _is_too_deep(values):
         raise ConfigError([Problem(f"tables or lists are nested over {MAX_DEPTH} deep", where=name)])
     return values
@@ -87,7 +93,7 @@ def _parse(unparsed: Layer) -> Tree:
 
 def _syntax_problem(unparsed: Layer, message: str) -> Problem:
     """A problem at tomllib's own place, or, for a thing that is said twice, at the second of the two."""
-    match = _TOMLLIB_PLACE.search(message)
+    match = re.search(_TOMLLIB_PLACE, message)
     what = message[: match.start()] if match else message
     text = unparsed.text
     offset = len(text.rstrip()) if match is None or match[1] is None else _offset(text, int(match[1]), int(match[2]))
@@ -98,10 +104,30 @@ def _syntax_problem(unparsed: Layer, message: str) -> Problem:
         repeats = []
     if not repeats:
         what = what[:1].lower() + what[1:]
-        return Problem(f"not TOML: {what}", spot=Spot(unparsed, span=Span(offset, offset + 1)))
+        word = re.compile(_WORD).match(text, offset)
+        span = Span(offset, word.end() if word else offset + 1)
+        return Problem(
+            f"not TOML: {what}", spot=Spot(unparsed, span=span), help=_help_for_word(word[0]) if word else ""
+        )
     path, first, second = repeats[0]
     line = text.count("\n", 0, first.start) + 1
     return Problem(f"set twice; first on line {line}", path, Spot(unparsed, span=second), help="keep one of the two")
+
+
+def _help_for_word(word: str) -> str:
+    """The mend for a bare word in the place of a value."""
+    if word.lower() in ("none", "null", "nil"):
+        return "there is no null: leave the key out; what a base says is taken back by { _unset = true }"
+    return f"write {word.lower()}" if word in ("True", "False") else f"text stands in quotes: {quoted(word)}"
+
+
+def _digits_problem(unparsed: Layer) -> Problem:
+    """A problem at the first number that has as many digits as that takes."""
+    texts = ((unparsed.text[slice(*span)], span) for span in unparsed.places.values.values())
+    digits, span = next(
+        (text.replace("_", "").lstrip("+-"), span) for text, span in texts if re.fullmatch(_DIGITS, text)
+    )
+    return Problem(f"not TOML: a number of {len(digits):,} digits", spot=Spot(unparsed, span=span))
 
 
 def _offset(text: str, line: int, col: int) -> int:
@@ -114,25 +140,26 @@ def _offset(text: str, line: int, col: int) -> int:
 def _is_too_deep(values: Tree) -> bool:
     level: list[Any] = [values]
     for _ in range(MAX_DEPTH):
-        groups = (group.values() if type(group) is dict else group for group in level)
-        level = [item for group in groups for item in group if type(item) is dict or type(item) is list]
+        groups = (group if type(group) is list else group.values() for group in level)
+        level = [item for group in groups for item in group if type(item) in _CONTAINERS]
         if not level:
             return False
     return True
 
 
-def _without_reserved(layer: Layer) -> Layer:
+def _without_reserved(unparsed: Layer, values: Tree) -> Layer:
     """The layer with its reserved keys in their own fields. Raises ConfigError when they are not as they should be."""
-    values = dict(layer.values)
     extends, why, version = values.pop("extends", []), values.pop("why", ""), values.pop("schema", None)
     bases = extends if isinstance(extends, list) else [extends]
     wrong = []
     if not all(isinstance(base, str) and base for base in bases):
         wrong.append(("extends", "expected a file name or a list of them", 'write extends = "01_baseline.toml"'))
+    elif odd := next((base for base in bases if not base.endswith(".toml")), None):  # an error would show a line of it
+        wrong.append(("extends", f"{odd}: not a TOML file, by its name", "a base is called NAME.toml"))
     if not isinstance(why, str):
         wrong.append(("why", f"expected a sentence, got {describe(why)}", 'write why = "what this run is to tell"'))
     if version is not None and (type(version) is not int or version < 1):
         wrong.append(("schema", f"expected a whole number from 1, got {describe(version)}", "write schema = 1"))
     if wrong:
-        raise ConfigError(Problem(what, (key,), Spot(layer, (key,), "value"), mend) for key, what, mend in wrong)
-    return evolve(layer, values=values, extends=tuple(bases), why=why, schema_version=version)
+        raise ConfigError(Problem(what, (key,), Spot(unparsed, (key,), "value"), mend) for key, what, mend in wrong)
+    return evolve(unparsed, values=values, extends=tuple(bases), why=why, schema_version=version)

@@ -1,11 +1,11 @@
 """The reference of all fields as one Markdown page, in the order of the schema.
 
-    reference(table) -> text
+    reference(table, derived) -> text
 
 What a field is says its own line of documentation; nothing is added here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from falsework.explain import type_name
@@ -22,17 +22,21 @@ same is learnt, **place** where things are on this machine and how often somethi
 _SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<", "minItems": "items ≥"}
 
 
-def reference(root: Table) -> str:
-    """The whole page."""
+Reads = Mapping[str, Sequence[str]]  # what each derived field reads, by its dotted path
+
+
+def reference(root: Table, derived: Mapping[str, tuple[Sequence[str], object]]) -> str:
+    """The whole page. A field that is derived is not asked for: its default says what it follows."""
+    reads = {path: names for path, (names, _) in derived.items()}
     top = [field for field in root.fields.values() if isinstance(field.shape, Leaf)]
     tables = [field for field in root.fields.values() if not isinstance(field.shape, Leaf)]
-    lines = [_HEAD, "## At the top of a file", "", *_rows(top)]
+    lines = [_HEAD, "## At the top of a file", "", *_rows(top, "", reads)]
     for field in tables:
-        lines += _section(field)
+        lines += _section(field, reads)
     return "\n".join(lines) + "\n"
 
 
-def _section(field: Field) -> Iterator[str]:
+def _section(field: Field, reads: Reads) -> Iterator[str]:
     shape, header = field.shape, field.name
     if isinstance(shape, Named):
         shape, header = shape.item, f"{field.name}.NAME"
@@ -40,21 +44,23 @@ def _section(field: Field) -> Iterator[str]:
     absent = f' When left out: `kind = "{default["kind"]}"`.' if default and "kind" in default else ""
     yield from ("", f"## `[{header}]`", "", _sentence(field.attribute.metadata.get("doc", "")) + absent)
     if isinstance(shape, Table):
-        yield from ("", *_rows(list(shape.fields.values())))
+        yield from ("", *_rows(list(shape.fields.values()), f"{header}.", reads))
     elif isinstance(shape, Component):
         for kind, table in shape.kinds.items():
             yield from ("", f'### `kind = "{kind}"`', "", " ".join((table.type.__doc__ or "").split()))
             if table.fields:
-                yield from ("", *_rows(list(table.fields.values())))
+                yield from ("", *_rows(list(table.fields.values()), f"{header}.", reads))
 
 
-def _rows(fields: list[Field]) -> Iterator[str]:
-    """One line a field; tables within tables are listed by their dotted key."""
+def _rows(fields: list[Field], above: str, reads: Reads) -> Iterator[str]:
+    """One line a field of the table `above`; tables within tables are listed by their dotted key."""
     yield "| key | type | default | class | what it is |"
     yield "|--|--|--|--|--|"
     for path, field in _leaves(fields, ""):
-        default = default_of(field)
+        default, read = default_of(field), reads.get(above + path)
         shown = "required" if field.is_required else "absent" if default is None else f"`{spelled(default)}`"
+        if read is not None:
+            shown = "follows " + ", ".join(f"`{name}`" for name in read)
         about = field.attribute.metadata
         cells = (f"`{path}`", _type(field), shown, about.get("class", ""), about.get("doc", ""))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

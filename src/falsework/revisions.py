@@ -7,13 +7,11 @@ after the colon begins at the top of the repository, unless it begins with `./`.
 revision. Nothing is checked out: the revision's TOML files lie in a passing folder while they are read.
 """
 
-import io
+# What only revisions need is imported when one is named: it is a tenth of the start of a tool.
+
 import os
-import subprocess
-import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from falsework.config import Config
@@ -37,6 +35,8 @@ def load_argument(argument: str, load: Load) -> Config:
     revisioned = [_revisioned(file) for file in files]
     if not any(revisioned):
         return load(files)
+    from tempfile import TemporaryDirectory
+
     with TemporaryDirectory() as passing:
         folders = {found.revision: "" for found in revisioned if found}
         for number, revision in enumerate(folders):
@@ -64,6 +64,9 @@ def _revisioned(file: str) -> _Revisioned | None:
 
 def _lay_out(revision: str, folder: str) -> None:
     """Every TOML file of the revision, below the folder."""
+    import io
+    import tarfile
+
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}", told=revision)
     top = _git("rev-parse", "--show-toplevel").decode().strip()
     archive = _git("-C", top, "archive", "--format=tar", commit.decode().strip(), "--", ":(glob)**/*.toml")
@@ -80,6 +83,8 @@ def _lay_out(revision: str, folder: str) -> None:
 
 def _git(*arguments: str, told: str = "") -> bytes:
     """What git prints. Raises ConfigError when it fails; `told` is the revision that it was asked about."""
+    import subprocess
+
     try:
         done = subprocess.run(["git", *arguments], check=False, capture_output=True)
     except FileNotFoundError:

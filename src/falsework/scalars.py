@@ -13,6 +13,7 @@ from falsework.paths import quoted
 from falsework.places import Path
 from falsework.problems import describe, did_you_mean
 
+_UNITS = {"%": 0.01, "k": 1e3, "m": 1e6, "b": 1e9}
 _VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 
 
@@ -58,7 +59,9 @@ def as_boolean(value: Any, _: Any) -> bool:
 def as_integer(value: Any, _: Any) -> int:
     """A whole number, without point and quotes."""
     if type(value) is int:
-        return value
+        if -(2**63) <= value < 2**63:
+            return value
+        raise mismatch("a whole number of 64 bits", value)  # all that TOML promises, and torch takes
     if type(value) is float and value.is_integer():
         raise mismatch("a whole number", value, str(int(value)), "without a point or exponent")
     raise mismatch("a whole number", value, _bare_number(value, int), "without quotes")
@@ -124,10 +127,13 @@ def mismatch(expected: str, value: Any, mend: str = "", note: str = "") -> Refus
 
 
 def _bare_number(value: Any, number: type) -> str:
-    """The number that a string spells, if it does."""
+    """The number that a string spells, if it does; `10k` and `10%` are 10000 and 0.1."""
     try:
-        return str(number(value)) if isinstance(value, str) else ""
-    except ValueError:
+        if not isinstance(value, str):
+            return ""
+        unit = _UNITS.get(value[-1:].lower())
+        return str(number(value)) if unit is None else str(number(float(value[:-1]) * unit))
+    except (ValueError, OverflowError):
         return ""
 
 

@@ -24,12 +24,20 @@ from falsework.problems import ConfigError, Problem
 
 MARK = "goes with falsework"
 GONE = {"falsework", "cattrs", "tomli_w", "tomllib"}
-NOT_COPIED = {".git", ".venv", "runs"}
+NOT_COPIED = {".bench", ".git", ".venv", "runs"}
 CACHES = {"__pycache__", ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 FOLDERS = ("src/falsework", "tests/falsework", "tests/system", "tests/tools", "configs")
-FILES = ("docs/language.md", "docs/fields.md", "docs/strike.md", ".taplo.toml", "tombi.toml")
+FILES = (
+    "docs/language.md",
+    "docs/porting.md",
+    "docs/fields.md",
+    "docs/strike.md",
+    ".taplo.toml",
+    "tombi.toml",
+    "benchmarks/config_peers.txt",
+)
 READERS = ("tools", "tests", "benchmarks")  # floors above falsework, where whatever imports it goes
-REGISTRY = ("bindings/derived.py", "bindings/migrations.py", "bindings/schema.lock.toml")  # only falsework reads these
+REGISTRY = ("bindings/derived.py", "bindings/schema.lock.toml")  # only falsework reads these
 TEMPLATES = {"tools/struck_train.py": "train.py", "tools/struck_start.py": "tools/_start.py"}
 DIFF = ("tools/diff_configs {run.path} OTHER_RUN_OR_CONFIG", "diff {run.path}/config.json OTHER_RUN/config.json")
 EDITS = {"src/harness/report.py": DIFF}  # one place each

@@ -7,6 +7,7 @@ generates no code, which halves a cold start. Validators run when attrs makes th
 asked one by one, so that every fault is reported.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from operator import or_
@@ -32,6 +33,8 @@ from falsework.scalars import (
 )
 from falsework.schema import VARIABLE_SUFFIX, Kinds
 
+# How attrs' own validators begin and end; the name stands in front of the message already.
+_BOUND = r"^(?:(Length) of )?'\w+' must be ([<>]=? [^:]+): (.*)$"
 Hook = Callable[[Any, Any], Any]
 
 
@@ -65,7 +68,7 @@ def strict_converter(kinds: Kinds) -> BaseConverter:
 
 
 def _table_hook(owner: Any, converter: BaseConverter) -> Hook:
-    fields = [(field.name, _hook_of(field, converter), field.type, _exact_type(field)) for field in attrs.fields(owner)]
+    fields = [(field.name, _hook_of(field, converter), field.type, _exact_of(field)) for field in attrs.fields(owner)]
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
@@ -91,10 +94,14 @@ def _table_hook(owner: Any, converter: BaseConverter) -> Hook:
     return structure
 
 
-def _exact_type(field: "attrs.Attribute[Any]") -> type | None:
+def _exact_of(field: "attrs.Attribute[Any]") -> type | None:
+    return None if field.name.endswith(VARIABLE_SUFFIX) else _exact_type(field.type)
+
+
+def _exact_type(annotation: Any) -> type | None:
     """A type whose values need no hook: half of the time is in calling hooks that give back what they were given."""
-    is_scalar = field.type in (bool, int, float, str) and not field.name.endswith(VARIABLE_SUFFIX)
-    return field.type if is_scalar else None
+    inner = _inner(annotation) if _is_optional(annotation) else annotation
+    return inner if inner in (bool, float, str) else None  # an int has to fit 64 bits
 
 
 def _hook_of(field: "attrs.Attribute[Any]", converter: BaseConverter) -> Hook:
@@ -115,7 +122,12 @@ def _failing(owner: Any, values: Tree) -> list[Fault]:
             attribute.validator(instance, attribute, values[name])
         except (ValueError, TypeError) as error:
             fault = _fault_of(error)
-            faults.append(fault._replace(path=(name, *fault.path)))
+            what = re.sub(
+                _BOUND,
+                lambda match: f"{'has to hold' if match[1] else 'must be'} {match[2]}, got {match[3]}",
+                fault.what,
+            )
+            faults.append(fault._replace(path=(name, *fault.path), what=what))
         except AttributeError:
             continue  # it looks at another field, which has a fault of its own
     return faults
@@ -161,7 +173,10 @@ def _list_hook(annotation: Any, converter: BaseConverter) -> Hook:
         if not is_open and len(values) != len(hooks):
             raise Refused([Fault(f"expected a list of {len(hooks)}, got one of {len(values)}")])
         hooks_in_order = hooks * len(values) if is_open else hooks
-        return tuple(_gather((i, value, *hooks_in_order[i]) for i, value in enumerate(values)).values())
+        try:
+            return tuple([hook(value, item) for value, (hook, item) in zip(values, hooks_in_order, strict=True)])
+        except Refused:  # once more, for the faults of all elements
+            return tuple(_gather((i, value, *hooks_in_order[i]) for i, value in enumerate(values)).values())
 
     return structure
 
@@ -181,9 +196,14 @@ def _gather(entries: Iterable[tuple[str | int, Any, Hook, Any]]) -> dict[Any, An
 
 def _optional_hook(annotation: Any, converter: BaseConverter) -> Hook:
     """None is absence, so a value that is there is of the other type."""
-    inner = reduce(or_, [argument for argument in get_args(annotation) if argument is not type(None)])
+    inner = _inner(annotation)
     hook = converter.get_structure_hook(inner)
     return lambda value, _: hook(value, inner)
+
+
+def _inner(optional: Any) -> Any:
+    """What an optional is when it is not None."""
+    return reduce(or_, [argument for argument in get_args(optional) if argument is not type(None)])
 
 
 def _origin(annotation: Any) -> Any:

@@ -8,72 +8,100 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
-from torch import nn
+from harness.rows import finite
+from harness.train_state import TrainState, read_tensors, write_tensors
 
 MANIFEST = "manifest.json"
 READ_BYTES = 1 << 20
 
 
-@dataclass(kw_only=True)
-class TrainState:
-    """All that a run is, apart from its config: order, noise and learning rate are functions of the step."""
+@dataclass(frozen=True, kw_only=True)
+class Keep:
+    """Which checkpoints stay: the newest few, milestones for ever, and the best by a metric of the evals."""
 
-    model: nn.Module
-    optimizers: Sequence[torch.optim.Optimizer]
-    step: int = 0  # updates done
-    num_tokens: int = 0  # targets seen
+    newest: int
+    every_steps: int | None = None
+    lowest: str | None = None  # of all with this metric in their manifest, the one with the lowest value
+    highest: str | None = None
 
 
-def save_checkpoint(root: Path, state: TrainState, *, keep: int, facts: dict[str, Any]) -> Path:
-    """Writes `root/step_NNNNNNNN`, then deletes all but the `keep` newest. Main process only.
+def save_checkpoint(
+    root: Path, state: TrainState, *, keep: Keep, facts: Mapping[str, Any], metrics: Mapping[str, float] | None = None
+) -> Path:
+    """Writes `root/step_NNNNNNNN`, then deletes the older ones that need not stay. Main process only.
 
-    Raises OSError when the disk is full; what was there before is then still whole.
+    `metrics` are those of the evals at this very step. Raises OSError when the disk is full; what was there before is
+    then still whole, and what was half written is gone, which makes room for the words about it.
     """
-    assert keep >= 1, keep
     final = root / f"step_{state.step:08}"
-    for left_behind in root.glob(".writing_*"):  # by a kill or a full disk
+    for left_behind in root.glob(".writing_*"):  # by a kill
         shutil.rmtree(left_behind)
     beside = root / f".writing_{final.name}"
-    beside.mkdir(parents=True)
-    _write(beside, state, facts)
+    try:
+        beside.mkdir(parents=True)
+        _write(beside, state, {**facts, "metrics": finite(metrics or {})})
+    except OSError:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise
     if final.exists() and not find_fault(final):  # a resumed run reached this step again, with the same bits
         shutil.rmtree(beside)
         return final
     shutil.rmtree(final, ignore_errors=True)
     beside.rename(final)
     _sync(root)
-    older = [directory for directory in _directories(root) if directory.name < final.name]  # a newer one is broken
-    for directory in older[keep - 1 :]:
+    written = [directory for directory in _directories(root) if directory.name <= final.name]  # a newer one is broken
+    for directory in set(written) - _kept(written, keep):
         shutil.rmtree(directory)
     return final
 
 
+def _kept(newest_first: Sequence[Path], keep: Keep) -> set[Path]:
+    assert keep.newest >= 1, keep
+    kept = set(newest_first[: keep.newest])
+    if keep.every_steps:
+        kept |= {path for path in newest_first if int(path.name.removeprefix("step_")) % keep.every_steps == 0}
+    for metric, best_of in ((keep.lowest, min), (keep.highest, max)):
+        values = {path: _metrics(path).get(metric) for path in newest_first} if metric else {}
+        numbers = {path: value for path, value in values.items() if isinstance(value, float | int)}  # not "NaN"
+        if numbers:
+            kept.add(best_of(numbers, key=numbers.__getitem__))  # the newest of equals
+    return kept
+
+
+def _metrics(directory: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((directory / MANIFEST).read_bytes()).get("metrics", {}))
+    except (OSError, ValueError):  # broken: newest_checkpoint says so when it matters
+        return {}
+
+
 def _write(directory: Path, state: TrainState, facts: dict[str, Any]) -> None:
     """Fills a directory with the files of a checkpoint, the manifest last, and syncs them."""
-    try:
-        save_model(state.model, str(directory / "model.safetensors"))
-        torch.save([optimizer.state_dict() for optimizer in state.optimizers], directory / "optimizers.pt")
-    except (SafetensorError, RuntimeError) as error:  # how the two libraries report a full disk
-        raise OSError(f"{directory} cannot be written: {error}") from error
-    written = sorted(path.name for path in directory.iterdir())
-    manifest = {
-        "step": state.step,
-        "num_tokens": state.num_tokens,
-        **facts,
-        "files": {name: _identity(directory / name) for name in written},
-    }
+    write_tensors(directory, state, shards=shards_beside(directory.parent))
+    written = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+    with ThreadPoolExecutor(
+        2 * len(written)
+    ) as pool:  # the disk works while the processor hashes what is still in memory
+        synced = [pool.submit(_sync, directory / name) for name in written]
+        identities = pool.map(_identity, [directory / name for name in written])
+        manifest = {**state.numbers(), **facts, "files": dict(zip(written, identities, strict=True))}
+        for future in synced:
+            future.result()
     (directory / MANIFEST).write_text(json.dumps({**manifest, "sha256": _seal(manifest)}, indent=1))
-    for name in [*written, MANIFEST]:
-        _sync(directory / name)
-    _sync(directory)
+    _sync(directory / MANIFEST)
+    for folder in {(directory / name).parent for name in [*written, MANIFEST]}:
+        _sync(folder)
+
+
+def shards_beside(root: Path) -> Path:
+    """Where all ranks write before `save_checkpoint`, if the state is written in shards."""
+    return root / ".shards"
 
 
 def newest_checkpoint(root: Path) -> tuple[Path | None, list[str]]:
@@ -90,12 +118,8 @@ def newest_checkpoint(root: Path) -> tuple[Path | None, list[str]]:
 def load_checkpoint(directory: Path, state: TrainState) -> None:
     """Fills the state from a checkpoint that `newest_checkpoint` or `find_fault` has verified. All ranks."""
     manifest = json.loads((directory / MANIFEST).read_text())
-    load_model(state.model, str(directory / "model.safetensors"))
-    saved = torch.load(directory / "optimizers.pt", weights_only=True, map_location="cpu")
-    assert len(saved) == len(state.optimizers), (len(saved), len(state.optimizers))
-    for optimizer, values in zip(state.optimizers, saved, strict=True):
-        optimizer.load_state_dict(values)
-    state.step, state.num_tokens = manifest["step"], manifest["num_tokens"]
+    read_tensors(directory, state)
+    state.set_numbers(manifest)
 
 
 def find_fault(directory: Path) -> str:

@@ -4,17 +4,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
 class Console:
-    """Speaks on the main process and is silent on the others."""
+    """Speaks on the main process and is silent on the others.
 
-    def __init__(self, *, speaks: bool) -> None:
+    `terminal` is the screen where stdout is kept and therefore a pipe (harness/output.py): only the bar goes there.
+    """
+
+    def __init__(self, *, speaks: bool, terminal: TextIO | None = None) -> None:
         self._speaks = speaks
+        self._terminal = terminal
         self._log: list[str] | Path = []  # lines wait here until the run has a directory
         self._bar: tuple[Progress, TaskID] | None = None
 
@@ -29,7 +33,7 @@ class Console:
         """Prints a line (or several) and logs it."""
         if not self._speaks:
             return
-        if self._bar is not None:
+        if self._bar is not None and self._terminal is None:
             self._bar[0].console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             print(line, flush=True)
@@ -37,12 +41,21 @@ class Console:
 
     def start_progress(self, *, num_steps: int, done: int) -> None:
         """Shows a bar on a terminal; elsewhere the lines of `progress` are enough."""
-        if not (self._speaks and sys.stdout.isatty()):
+        screen = self._terminal or sys.stdout
+        if not (self._speaks and screen.isatty()):
             return
+        from rich.console import Console as Screen
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[numbers]}"), TimeRemainingColumn())
-        bar = Progress(*columns, transient=True)
+        is_shared = self._terminal is None  # lines and bar go the same way, and rich keeps them apart
+        bar = Progress(
+            *columns,
+            transient=True,
+            console=Screen(file=screen),
+            redirect_stdout=is_shared,
+            redirect_stderr=is_shared,
+        )
         bar.start()
         self._bar = (bar, bar.add_task("train", total=num_steps, completed=done, numbers=""))
 

@@ -5,15 +5,13 @@ They count only for what happens after them, so they come before torch is import
 
 import ctypes
 import gc
-import os
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # <malloc.h> of glibc
 KEPT_BYTES = 1 << 30  # an int in C
 
 
 def prepare_cpu() -> None:
-    """Lets waiting threads sleep, keeps freed memory for the next step, and puts off looking for garbage."""
-    _sleep_while_waiting()
+    """Keeps freed memory for the next step, and puts off looking for garbage."""
     _keep_freed_memory()
     gc.disable()  # importing torch makes many objects and no garbage; the search for it took 20 to 30% of the time
 
@@ -22,15 +20,6 @@ def look_for_garbage_again() -> None:
     """When everything long-lived is there: it is set apart, so that no later search walks through it."""
     gc.freeze()
     gc.enable()
-
-
-def _sleep_while_waiting() -> None:
-    """Threads of OpenMP that wait for each other spin by default, on cores that others may need.
-
-    On two cores shared with other work a step of a small GPT took 0.02 s instead of 0.3 to 0.5 s. Whoever has set the
-    variable keeps the setting.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def _keep_freed_memory() -> None:

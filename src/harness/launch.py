@@ -5,11 +5,24 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from harness.launcher import asked_processes, follow_launcher, under_accelerate
+
 LAUNCH_LINE = "accelerate launch --multi_gpu --num_processes {n} --num_machines 1 --main_process_port 0 train.py CONFIG"
 
 
 class Refused(Exception):
     """A mistake of the user's, not of ours; the text says what is wrong and how to mend it. Exit code 2."""
+
+
+class Failed(Exception):
+    """The run cannot go on, and no line of code is to blame (a full disk): the text says it all. Exit code 1.
+
+    `aloud` is False on a rank where it need not be printed, because another rank says it.
+    """
+
+    def __init__(self, text: str, *, aloud: bool) -> None:
+        super().__init__(text)
+        self.aloud = aloud
 
 
 def launched_processes() -> int:
@@ -18,12 +31,8 @@ def launched_processes() -> int:
 
 
 def check_world(*, running: int) -> None:
-    """Raises Refused unless as many processes run together as were launched.
-
-    accelerate 1.15 runs ONE process for `--cpu --num_processes 2` and tells the script nothing, so the launcher's own
-    command line is read too where the system shows it.
-    """
-    meant = max(launched_processes(), _asked_of_accelerate())
+    """Raises Refused unless as many processes run together as were launched, or as the launcher was asked for."""
+    meant = max(launched_processes(), asked_processes())
     if meant != running:
         raise Refused(
             f"{meant} processes were launched, but {running} would train together\n"
@@ -39,12 +48,15 @@ def exit_with(main: Callable[[list[str]], int]) -> None:
     with SIGABRT ("terminate called without an active exception"): a thread of the process group is still joinable when
     static objects die. All files are written and all ranks have met by now, so nothing is left to shut down.
     """
+    follow_launcher()
     try:
         code = main(sys.argv[1:])
-    except BaseException:  # noqa: BLE001 - printed as the interpreter would, and with the rank, before the launcher adds its own noise
-        if launched_processes() > 1:
-            print(f"rank {os.environ.get('RANK')} of {launched_processes()} failed:", file=sys.stderr)
-        traceback.print_exc()
+    except Failed as failure:
+        if failure.aloud:
+            _say(failure)
+        code = 1
+    except BaseException as error:  # noqa: BLE001 - printed as the interpreter would, and with the rank, before the launcher adds its own noise
+        _say_error(error)
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
@@ -53,34 +65,25 @@ def exit_with(main: Callable[[list[str]], int]) -> None:
 
 def say_mistake(mistake: Exception) -> None:
     """Prints the mistake once, on the main process, and what to make of the launcher's traceback that follows."""
-    if os.environ.get("RANK", "0") != "0":
-        return
+    if _rank() == 0:
+        _say(mistake)
+
+
+def _say(mistake: Exception) -> None:
     print(mistake, file=sys.stderr)
-    if _under_accelerate():
+    if under_accelerate():
         print(
             "(What follows is accelerate's own report that train.py ended; `accelerate launch --quiet` leaves it out.)",
             file=sys.stderr,
         )
 
 
-def _under_accelerate() -> bool:
-    return "ACCELERATE_MIXED_PRECISION" in os.environ
+def _say_error(error: BaseException) -> None:
+    """The traceback below one line that names the rank, in one write: ranks that fail together do not interleave."""
+    when = "; ".join(getattr(error, "__notes__", ["before the first step"]))
+    where = f"rank {_rank()} of {launched_processes()} failed {when}:\n" if launched_processes() > 1 else ""
+    sys.stderr.write(where + "".join(traceback.format_exception(error)))
 
 
-def _asked_of_accelerate() -> int:
-    """`--num_processes` on the command line of the `accelerate launch` above this process, or 1."""
-    if not _under_accelerate() or "WORLD_SIZE" in os.environ:
-        return 1
-    import psutil  # comes with accelerate; imported here because config errors must not wait for it
-
-    try:
-        parent = psutil.Process().parent()
-        words = parent.cmdline() if parent else []
-    except psutil.Error:
-        return 1
-    for at, word in enumerate(words):
-        name, _, value = word.partition("=")
-        if name in ("--num_processes", "--num-processes"):
-            value = value or (words[at + 1] if at + 1 < len(words) else "")
-            return int(value) if value.isdigit() else 1
-    return 1
+def _rank() -> int:
+    return int(os.environ.get("RANK", "0"))

@@ -5,17 +5,28 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.checkpoint import TrainState, load_checkpoint, newest_checkpoint, save_checkpoint
+from harness.checkpoint import (
+    Keep,
+    load_checkpoint,
+    newest_checkpoint,
+    save_checkpoint,
+    shards_beside,
+)
 from harness.console import Console
 from harness.evaluate import evaluate_all
 from harness.job import Job
+from harness.launch import Failed, Refused
 from harness.metrics import StepMetrics
-from harness.order import Order
+from harness.prefetch import Batches
+from harness.profile import Tracer
 from harness.ranks import Ranks
 from harness.run_directory import RunDirectory
-from harness.split import split_batch
-from harness.step import clip, fetch, forward_backward, update
+from harness.split import Split
+from harness.step import Fetched, clip, fetch, forward_backward, update
 from harness.stop import StopFlag
+from harness.train_state import TrainState, make_room, write_tensors_in_shards
+
+WORTH_SAYING = 0.03  # of the time spent waiting for data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,22 +38,47 @@ class Ended:
     metrics: Mapping[str, float]  # of the last evaluation, on the main process
 
 
-def train(job: Job, ranks: Ranks, run: RunDirectory | None, console: Console, stop: StopFlag) -> Ended:
+def train(job: Job, split: Split, ranks: Ranks, run: RunDirectory | None, console: Console, stop: StopFlag) -> Ended:
     """Trains from the run's newest checkpoint, or the start, to the end. All ranks; `run` is None off the main one.
 
-    Raises FloatingPointError when a gradient is not finite, before it touches the weights.
+    Raises Failed when a loss or gradient is not finite, before it touches the weights, and Refused for a batch that
+    cannot be made. Whatever is raised has a note of the step.
     """
-    split = split_batch(
-        batch_size=job.batch_size, num_processes=ranks.num_processes, micro_batch_size=job.micro_batch_size
+    state = TrainState(
+        model=job.model,
+        optimizers=job.optimizers,
+        average=job.average,
+        loss_scale=job.loss_scale,
+        in_shards=job.in_shards,
     )
-    order = Order(seed=job.seed, num_examples=len(job.examples), batch_size=job.batch_size)
+    try:
+        with (
+            Batches(job, split, rank=ranks.rank, device=ranks.device) as batches,
+            Tracer(job.profile, run.path / "profile" if run is not None else None, ranks.device) as tracer,
+        ):
+            return _train(job, state, batches, tracer, ranks, run, console, stop)
+    except Exception as error:
+        error.add_note(f"after step {state.step}")
+        raise
+
+
+def _train(
+    job: Job,
+    state: TrainState,
+    batches: Batches,
+    tracer: Tracer,
+    ranks: Ranks,
+    run: RunDirectory | None,
+    console: Console,
+    stop: StopFlag,
+) -> Ended:
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in job.optimizers]
-    state = TrainState(model=job.model, optimizers=job.optimizers)
     parameters = [parameter for parameter in job.model.parameters() if parameter.requires_grad]
     wrapped = ranks.wrap(job.model)
-    metrics = StepMetrics()
+    metrics = StepMetrics(flops_per_token=job.flops_per_token)
     evaluated: Mapping[str, float] = {}
     _resume(state, ranks, run, console)
+    batches.start(step=state.step, data_state=state.data_state)
     console.start_progress(num_steps=job.num_steps, done=state.step)
     job.model.train()
 
@@ -50,30 +86,35 @@ def train(job: Job, ranks: Ranks, run: RunDirectory | None, console: Console, st
     # nothing is saved before it is recorded, so a checkpoint never knows more than the record.
     while state.step < job.num_steps:
         step = state.step
-        fetched = fetch(job, order, split, ranks, step, stop_asked=bool(stop))
+        tracer.before(step + 1)
+        fetched = fetch(batches, ranks, step, stop_asked=bool(stop))
         if fetched.stop_asked:
             metrics.flush(ranks, run)
-            _save(job, state, ranks, run)
+            _save(job, state, ranks, run, {})
             return Ended(reason=stop.signal_name or "a signal on another rank", step=step, metrics=evaluated)
         loss_share = forward_backward(job, wrapped, ranks, step, fetched)
         norm = float(clip(parameters, clip_norm=job.clip_norm))
-        if not math.isfinite(norm):  # on every rank or on none: after the exchange all have the same gradient
+        if math.isfinite(norm):  # on every rank or on none: after the exchange all have the same gradient
+            factor = update(job, peaks, step)
+        else:
             metrics.flush(ranks, run)
-            raise _not_finite(norm, step)
-        factor = update(job, peaks, step)
+            factor = _skip(job, state, ranks, float(ranks.sum(loss_share.clone())), norm, run)
         state.step += 1
         state.num_tokens += fetched.num_targets
-        metrics.add(loss_share, step=state.step, tokens=fetched.num_targets, grad_norm=norm, lr=factor * peaks[0][0])
+        state.data_state = fetched.data_state
+        metrics.add(loss_share, **_numbers_of(job, state, fetched), grad_norm=norm, lr=factor * peaks[0][0])
 
         is_last = state.step == job.num_steps
         if is_last or state.step % job.log_every_steps == 0:
+            ranks.expect_steady_steps()
             console.progress(state.step, job.num_steps, _numbers(metrics.flush(ranks, run)))
-        if is_last or (job.eval_every_steps and state.step % job.eval_every_steps == 0):
+        is_evaluated = is_last or (job.eval_every_steps is not None and state.step % job.eval_every_steps == 0)
+        if is_evaluated:
             evaluated = evaluate_all(job, ranks, run, state.step)
             metrics.restart_clock()
         if is_last or state.step % job.checkpoint_every_steps == 0:
             metrics.flush(ranks, run)
-            _save(job, state, ranks, run)
+            _save(job, state, ranks, run, evaluated if is_evaluated else {})
             metrics.restart_clock()
     return Ended(reason="finished", step=state.step, metrics=evaluated)
 
@@ -93,21 +134,71 @@ def _resume(state: TrainState, ranks: Ranks, run: RunDirectory | None, console: 
         run.event("started" if run.segment == 0 else "resumed", step=state.step)
 
 
-def _save(job: Job, state: TrainState, ranks: Ranks, run: RunDirectory | None) -> None:
+def _save(job: Job, state: TrainState, ranks: Ranks, run: RunDirectory | None, evaluated: Mapping[str, float]) -> None:
+    """Saves a checkpoint; `evaluated` is what the evals gave at this very step. All ranks."""
+    started = time.perf_counter()
+    if state.in_shards:
+        shards = ranks.from_main(make_room(shards_beside(run.checkpoints)) if run is not None else None)
+        write_tensors_in_shards(shards, state)
     if run is not None:
-        started = time.perf_counter()
-        facts = {"num_processes": ranks.num_processes}
-        path = save_checkpoint(run.checkpoints, state, keep=job.keep_checkpoints, facts=facts)
+        facts = {"num_processes": ranks.num_processes, "fingerprint": job.facts.get("fingerprint", "")}
+        path = save_checkpoint(run.checkpoints, state, keep=_keep(job, evaluated), facts=facts, metrics=evaluated)
         run.event("checkpoint", step=state.step, path=path.name, seconds=round(time.perf_counter() - started, 3))
     ranks.wait()
 
 
-def _not_finite(norm: float, step: int) -> FloatingPointError:
-    return FloatingPointError(
-        f"the gradient of step {step + 1} is not finite (norm {norm}); the weights are those after step {step}\n"
-        "  help: a lower optimizer.lr or train.clip_norm, or a longer schedule.warmup_steps"
+def _keep(job: Job, evaluated: Mapping[str, float]) -> Keep:
+    """What the job says of keeping checkpoints. Raises Refused for a metric that no eval has given."""
+    for metric in filter(None, (job.keep_lowest, job.keep_highest)):
+        if evaluated and metric not in evaluated:
+            given = ", ".join(sorted(evaluated))
+            raise Refused(f"no eval gives {metric!r}, by which checkpoints are to be kept\n  help: one of {given}")
+    return Keep(
+        newest=job.keep_checkpoints,
+        every_steps=job.keep_every_steps,
+        lowest=job.keep_lowest,
+        highest=job.keep_highest,
     )
 
 
+def _skip(job: Job, state: TrainState, ranks: Ranks, loss: float, norm: float, run: RunDirectory | None) -> float:
+    """Leaves the weights as they are and gives the rate's factor, 0; raises Failed when that was done too often.
+
+    An overflow that a smaller loss scale can mend does not count.
+    """
+    if job.loss_scale and job.loss_scale.back_off():
+        return _leave_out(job)
+    said = f"step {state.step + 1} is not finite: loss {loss}, gradient norm {norm}"
+    if state.num_skipped == job.max_skipped_steps:
+        often = f"; {state.num_skipped} steps were skipped before it" if state.num_skipped else ""
+        raise Failed(
+            f"{said}{often}; the weights are those after step {state.step}\n"
+            "  help: a lower optimizer.lr or train.clip_norm, or a longer schedule.warmup_steps; "
+            'train.non_finite.kind = "skip" leaves such steps out',
+            aloud=ranks.is_main,
+        )
+    state.num_skipped += 1
+    if run is not None:
+        run.event("skipped", step=state.step + 1, loss=loss, grad_norm=norm, num_skipped=state.num_skipped)
+    return _leave_out(job)
+
+
+def _leave_out(job: Job) -> float:
+    for optimizer in job.optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    return 0.0
+
+
+def _numbers_of(job: Job, state: TrainState, fetched: Fetched) -> dict[str, float]:
+    """What a row says of a step beside its loss, norm and rate; skipped steps only where any may be skipped."""
+    skips = {"skipped_steps": state.num_skipped} if job.max_skipped_steps else {}
+    return {"step": state.step, **fetched.numbers, **skips}
+
+
 def _numbers(means: Mapping[str, float]) -> str:
-    return f"loss {means['loss']:.4f}  lr {means['lr']:.2e}  {means['tokens_per_second']:,.0f} tokens/s"
+    line = f"loss {means['loss']:.4f}  lr {means['lr']:.2e}  {means['tokens_per_second']:,.0f} tokens/s"
+    if "mfu" in means:
+        line += f"  {means['mfu']:.1%} of peak"
+    if means["data_wait_share"] >= WORTH_SAYING:
+        line += f"  {means['data_wait_share']:.0%} of the time waiting for data"
+    return line

@@ -5,6 +5,9 @@ is found at once and nothing about the order is ever saved.
 """
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +17,29 @@ Int64 = npt.NDArray[np.int64]
 NUM_ROUNDS = 6
 BLOCK_SLOTS = 4096  # slots computed at once: about 1 us a slot alone, 0.1 us in a block
 MAX_WALK = 1000  # a walk longer than this has probability below 0.75 ** 1000
+MIXTURE_SLOTS = 4096  # of which every part has its share exactly; shares are rounded to 1 / MIXTURE_SLOTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One part of a mixture: the next `num_examples` of the examples, drawn as often as its weight says."""
+
+    name: str
+    num_examples: int
+    weight: float
 
 
 class Order:
     """The order of one run over `num_examples` examples in steps of `batch_size`."""
 
-    def __init__(self, *, seed: int, num_examples: int, batch_size: int) -> None:
+    def __init__(self, *, seed: int, num_examples: int, batch_size: int, parts: Sequence[Part] = ()) -> None:
         if num_examples < 1:
             raise ValueError("there are no examples to order")
+        self._example_at = (
+            partial(mixed_example_at, parts=parts, seed=seed)
+            if parts
+            else partial(example_at, num_examples=num_examples, seed=seed)
+        )
         self.seed, self.num_examples, self.batch_size = seed, num_examples, batch_size
         self._steps_per_block = max(1, min(BLOCK_SLOTS, num_examples) // batch_size)  # an epoch costs 0.2 ms or more
         self._block_number, self._block = -1, (np.empty(0, np.int64), np.empty(0, np.int64))
@@ -31,16 +49,14 @@ class Order:
         number, offset = divmod(step, self._steps_per_block)
         if number != self._block_number:
             num_slots = self._steps_per_block * self.batch_size
-            self._block = example_at(
-                np.arange(number * num_slots, (number + 1) * num_slots), self.num_examples, self.seed
-            )
+            self._block = self._example_at(np.arange(number * num_slots, (number + 1) * num_slots))
             self._block_number = number
         indices, epochs = self._block
         here = slice(offset * self.batch_size, (offset + 1) * self.batch_size)
         return indices[here], epochs[here]
 
 
-def example_at(slots: Int64, num_examples: int, seed: int) -> tuple[Int64, Int64]:
+def example_at(slots: Int64, num_examples: int, seed: int | str) -> tuple[Int64, Int64]:
     """The example and the epoch of each global slot (slot = step * batch_size + place in the batch)."""
     epochs = slots // num_examples
     indices = np.empty_like(slots)
@@ -48,6 +64,46 @@ def example_at(slots: Int64, num_examples: int, seed: int) -> tuple[Int64, Int64
         here = epochs == epoch
         indices[here] = permute(slots[here] % num_examples, num_examples, f"{seed}/order/{epoch}")
     return indices, epochs
+
+
+def mixed_example_at(slots: Int64, parts: Sequence[Part], seed: int) -> tuple[Int64, Int64]:
+    """As `example_at`, where the examples are those of several parts, one part after the other.
+
+    Of each block of MIXTURE_SLOTS slots every part has the same number, at places that a permutation of the block
+    says; a part's own order goes on from block to block, epoch by epoch of its own, whatever the other parts are.
+    """
+    counts = shares_of(parts)
+    ends = np.cumsum(counts)
+    firsts = np.cumsum([0, *(part.num_examples for part in parts)])
+    blocks = slots // MIXTURE_SLOTS
+    places = np.empty_like(slots)
+    for block in np.unique(blocks):
+        here = blocks == block
+        places[here] = permute(slots[here] % MIXTURE_SLOTS, MIXTURE_SLOTS, f"{seed}/mixture/{block}")
+    indices, epochs = np.empty_like(slots), np.empty_like(slots)
+    for number, part in enumerate(parts):
+        here = (places >= ends[number] - counts[number]) & (places < ends[number])
+        own_slots = blocks[here] * counts[number] + places[here] - (ends[number] - counts[number])
+        own_indices, epochs[here] = example_at(own_slots, part.num_examples, f"{seed}/{part.name}")
+        indices[here] = firsts[number] + own_indices
+    return indices, epochs
+
+
+def shares_of(parts: Sequence[Part]) -> list[int]:
+    """How many of MIXTURE_SLOTS slots each part has: its share by weight, rounded so that all are given away.
+
+    Raises ValueError for a part that would have none.
+    """
+    total = sum(part.weight for part in parts)
+    shares = [part.weight / total * MIXTURE_SLOTS for part in parts]
+    counts = [int(share) for share in shares]
+    by_rest = sorted(range(len(parts)), key=lambda number: (counts[number] - shares[number], number))
+    for number in by_rest[: MIXTURE_SLOTS - sum(counts)]:
+        counts[number] += 1
+    for part, count in zip(parts, counts, strict=True):
+        if count == 0:
+            raise ValueError(f"{part.name} has less than 1/{MIXTURE_SLOTS} of the weight; leave it out or raise it")
+    return counts
 
 
 def permute(positions: Int64, size: int, key: str) -> Int64:

@@ -1,27 +1,22 @@
 """What a run keeps so that it can be understood in two years: config, authored layers, code, environment, launch line.
 
-Standard library only, and only files under the run directory: no tracker is asked, nothing leaves the machine.
+Only files under the run directory: no tracker is asked, nothing leaves the machine. No environment variable is kept,
+and what looks like a secret is left out of every text.
 """
 
 import json
 import os
 import platform
-import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.redact import clean_bytes, clean_command, without_secrets
 from harness.rows import finite
-
-SOURCE_FOLDERS = ("src", "bindings")
-SOURCE_FILES = ("train.py", "pyproject.toml", "constraints.txt")
-MAX_SOURCE_BYTES = 1_000_000  # of one file; larger ones are data, not code
-MAX_PATCH_BYTES = 5_000_000
-GIT_TIMEOUT_SECONDS = 10
+from harness.snapshot import snapshot_code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,36 +34,45 @@ class Experiment:
 
 
 def write_record(directory: Path, experiment: Experiment, facts: Mapping[str, Any]) -> None:
-    """Fills a fresh run directory: run.json, config.json, the experiment's files, code/ and environment.json."""
+    """Fills a fresh run directory: config.json, the experiment's files, code/, environment.json and last run.json."""
     for name, content in experiment.files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        path.write_bytes(clean_bytes(content)[0])
     config = {key: {"value": value, "origin": experiment.origins.get(key)} for key, value in experiment.config.items()}
     _write_json(directory / "config.json", config)
-    _write_json(directory / "environment.json", environment())
-    snapshot_code(directory / "code")
     run = {
         "id": directory.name,
         "experiment": experiment.name,
         "why": experiment.why,
         "fingerprint": experiment.fingerprint,
         "fingerprints": experiment.fingerprints,
-        "command": sys.orig_argv,
+        "command": clean_command(sys.orig_argv),
         "working_directory": str(Path.cwd()),
+        "code": write_surroundings(directory),
         **facts,
     }
     _write_json(directory / "run.json", run)
 
 
+def write_surroundings(directory: Path) -> dict[str, Any]:
+    """Keeps what a start of a run stands on: environment.json and code/; gives the facts of the code."""
+    directory.mkdir(parents=True, exist_ok=True)
+    _write_json(directory / "environment.json", environment())
+    return snapshot_code(directory / "code")
+
+
 def environment() -> dict[str, Any]:
     """Python, packages and hardware. No environment variable is stored: they hold secrets."""
+    from harness.system_metrics import hardware  # psutil, for which a config error must not wait
+
     return {
         "python": sys.version,
         "platform": platform.platform(),
         "machine": platform.machine(),
         "host": socket.gethostname(),
-        "num_cores": os.cpu_count(),
+        "pid": os.getpid(),
+        **hardware(),
         "packages": dict(sorted(_packages().items(), key=lambda item: item[0].lower())),
     }
 
@@ -79,39 +83,6 @@ def _packages() -> dict[str, str]:
     return dict(folder.split("-", 1) for folder in folders if "-" in folder)
 
 
-def snapshot_code(directory: Path) -> None:
-    """Copies the project's source, and where git is there also the commit and the uncommitted changes."""
-    root = Path(sys.argv[0]).resolve().parent
-    for folder in SOURCE_FOLDERS:
-        for path in sorted((root / folder).rglob("*.py")):
-            _copy(path, root, directory / "source")
-    for name in SOURCE_FILES:
-        if (root / name).is_file():
-            _copy(root / name, root, directory / "source")
-    commit = _git(root, "rev-parse", "HEAD")
-    if commit:
-        patch = _git(root, "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD")
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "commit.txt").write_bytes(commit)
-        left_out = f"left out: {len(patch)} bytes, the bound is {MAX_PATCH_BYTES}\n".encode()
-        (directory / "uncommitted.patch").write_bytes(patch if len(patch) <= MAX_PATCH_BYTES else left_out)
-
-
-def _copy(path: Path, root: Path, target: Path) -> None:
-    if path.stat().st_size <= MAX_SOURCE_BYTES:
-        to = target / path.relative_to(root)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, to)
-
-
-def _git(root: Path, *words: str) -> bytes:
-    """What git prints, or nothing where there is no git or no repository."""
-    try:
-        done = subprocess.run(["git", *words], cwd=root, check=False, capture_output=True, timeout=GIT_TIMEOUT_SECONDS)
-    except (OSError, subprocess.TimeoutExpired):
-        return b""
-    return done.stdout if done.returncode == 0 else b""
-
-
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+    text = json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(without_secrets(text)[0] + "\n", "utf-8")

@@ -1,21 +1,17 @@
 """The words around a run: what really runs, before it starts; what came out, and what to do next, after it ended."""
 
 import time
-from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.console import table
 from harness.job import Job
+from harness.last_screen import finished_parent, numbers, raw_samples
 from harness.ranks import Ranks
-from harness.rows import read
 from harness.split import Split
 
 if TYPE_CHECKING:
     from harness.loop import Ended
     from harness.run_directory import RunDirectory
-
-NUM_SAMPLES_SHOWN = 2
-SAMPLE_CHARACTERS = 300
 
 
 def facts(job: Job, ranks: Ranks) -> dict[str, Any]:
@@ -49,23 +45,19 @@ def end(job: Job, run: "RunDirectory", ended: "Ended") -> str:
     """The last screen: how the run ended, its numbers, some raw samples, and what to do next."""
     if ended.reason != "finished":
         return f"stopped by {ended.reason} after step {ended.step}; saved\nnext: accelerate launch train.py {run.path}"
-    lines = [f"finished {ended.step:,} steps", *_numbers(ended.metrics)]
-    for name in job.evals:
-        lines += _samples(run, name, ended.step)
+    parent = finished_parent(run.path)
     return "\n".join(
-        [*lines, f"next: tools/diff_configs {run.path} OTHER_RUN_OR_CONFIG; every row is in {run.path}/evals"]
+        [
+            f"finished {ended.step:,} steps",
+            *numbers(ended.metrics, run.path, parent),
+            *raw_samples(run.path, list(job.evals), ended.step),
+            _next(run, parent),
+        ]
     )
 
 
-def _numbers(metrics: Mapping[str, float]) -> list[str]:
-    rows = [
-        (key, f"{value:,.0f}" if value.is_integer() and value > 1 else f"{value:.4f}") for key, value in metrics.items()
-    ]
-    return [table(rows)] if rows else []
-
-
-def _samples(run: "RunDirectory", name: str, step: int) -> list[str]:
-    """Some raw text of an eval that generates any."""
-    path = run.eval_directory(name, step) / "samples.jsonl"
-    shown = [row for row in (read(path) if path.exists() else []) if "completion" in row][:NUM_SAMPLES_SHOWN]
-    return [f"{name} {row['id']}: {(row['prompt'] + row['completion'])[:SAMPLE_CHARACTERS]!r}" for row in shown]
+def _next(run: "RunDirectory", parent: Path | None) -> str:
+    if parent is not None:
+        root = "" if parent.parent == Path("runs") else f" --root {parent.parent}"
+        return f"next: tools/compare {parent.name} {run.path.name}{root} says which of these differences mean anything"
+    return f"next: tools/diff_configs {run.path} OTHER_RUN_OR_CONFIG; every row is in {run.path}/evals"

@@ -4,10 +4,11 @@ NaN and infinities become the strings "NaN", "Infinity" and "-Infinity", which e
 bare NaN is not JSON, and null would hide a diverged loss.
 """
 
+import errno
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,30 @@ class RowWriter:
     """Appends rows to one file; a torn last line of an earlier, killed writer is closed off first."""
 
     def __init__(self, path: Path) -> None:
-        torn = path.exists() and path.stat().st_size > 0 and path.read_bytes()[-1:] != b"\n"
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        if torn:
-            os.write(self._descriptor, b"\n")
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        size = os.lseek(self.descriptor, 0, os.SEEK_END)
+        if size and os.pread(self.descriptor, 1, size - 1) != b"\n":
+            self.write_line(b"\n")
 
     def write(self, row: Mapping[str, Any]) -> None:
         """Appends one row. Raises OSError when the disk is full."""
-        line = encode(row)
-        written = os.write(self._descriptor, line)
+        self.write_line(encode(row))
+
+    def write_line(self, line: bytes) -> None:
+        """Appends one row that is encoded already, with its newline. Raises OSError when the disk is full."""
+        written = os.write(self.descriptor, line)
         if written != len(line):
-            raise OSError(28, f"only {written} of {len(line)} bytes of a row were written: is the disk full?")
+            raise short_write(written, len(line))
 
     def close(self) -> None:
         """Syncs the file to disk and closes it."""
-        os.fsync(self._descriptor)
-        os.close(self._descriptor)
+        os.fsync(self.descriptor)
+        os.close(self.descriptor)
+
+
+def short_write(written: int, length: int) -> OSError:
+    """The error for a row of which only a part fitted on the disk."""
+    return OSError(errno.ENOSPC, f"only {written} of {length} bytes of a row were written: is the disk full?")
 
 
 def encode(row: Mapping[str, Any]) -> bytes:
@@ -55,7 +64,25 @@ def read(path: Path) -> list[dict[str, Any]]:
     return list(_complete(path.read_bytes().split(b"\n")))
 
 
-def _complete(lines: Iterable[bytes]) -> Iterable[dict[str, Any]]:
+def each_row(path: Path) -> Iterator[dict[str, Any]]:
+    """As `read`, one row at a time; a file that is not there has none."""
+    if path.exists():
+        with path.open("rb") as file:
+            yield from _complete(file)
+
+
+def last_rows(path: Path, *, num_bytes: int = 65_536) -> list[dict[str, Any]]:
+    """The complete rows among the last bytes of a file; a file that is not there has none."""
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        start = max(0, file.seek(0, os.SEEK_END) - num_bytes)
+        file.seek(start)
+        lines = file.read().split(b"\n")
+    return list(_complete(lines[1:] if start else lines))
+
+
+def _complete(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             row = json.loads(line)

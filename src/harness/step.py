@@ -1,15 +1,17 @@
 """One optimizer step over a global batch that may be split over ranks and micro-batches, with the same result."""
 
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from harness.job import Batch, Job
-from harness.order import Order
+from harness.prefetch import Batches
 from harness.ranks import Ranks
-from harness.split import Split
+from harness.sharded import local_parts, whole
 from harness.streams import stream_seed
 
 
@@ -20,24 +22,33 @@ class Fetched:
     micro_batches: dict[int, Batch]
     num_targets: int  # over all ranks and micro-batches
     stop_asked: bool  # on any rank
+    numbers: Mapping[str, float] = field(default_factory=dict)  # what the record says of the batch
+    data_state: dict[str, Any] = field(default_factory=dict)  # of a stream, after this step
 
 
-def fetch(job: Job, order: Order, split: Split, ranks: Ranks, step: int, *, stop_asked: bool) -> Fetched:
+def fetch(batches: Batches, ranks: Ranks, step: int, *, stop_asked: bool) -> Fetched:
     """Takes this rank's examples of a step and agrees with the others on the number of targets and on stopping.
 
-    The agreement is one all-reduce of two numbers, so that a signal on one rank stops all ranks at the same step.
+    The agreement is one all-reduce of a few numbers, so that a signal on one rank stops all ranks at the same step.
     """
-    indices, epochs = order.at(step)
-    micro_batches: dict[int, Batch] = {}
-    num_targets = 0
-    for slot in split.slots(ranks.rank):
-        here = slice(slot * split.micro_batch_size, (slot + 1) * split.micro_batch_size)
-        batch = job.examples.batch(indices[here], epochs[here])
-        num_targets += job.num_targets(batch)
-        micro_batches[slot] = tuple(part.to(ranks.device, non_blocking=True) for part in batch)
-    all_targets, num_stops = ranks.sum_counts(num_targets, int(stop_asked))
+    made, waited_seconds = batches.take(step)
+    micro_batches = made.micro_batches
+    if ranks.device.type != "cpu":
+        micro_batches = {
+            slot: tuple(part.to(ranks.device, non_blocking=True) for part in batch)
+            for slot, batch in micro_batches.items()
+        }
+    all_targets, num_stops, *part_targets = ranks.sum_counts(made.num_targets, int(stop_asked), *made.part_targets)
     assert all_targets > 0, f"the batch of step {step} holds nothing to learn from"
-    return Fetched(micro_batches=micro_batches, num_targets=all_targets, stop_asked=num_stops > 0)
+    numbers: dict[str, float] = {"tokens": all_targets, "data_wait_seconds": waited_seconds}
+    numbers |= {f"tokens/{name}": num for name, num in zip(batches.part_names, part_targets, strict=True)}
+    return Fetched(
+        micro_batches=micro_batches,
+        num_targets=all_targets,
+        stop_asked=num_stops > 0,
+        numbers=numbers,
+        data_state=made.data_state,
+    )
 
 
 def forward_backward(job: Job, wrapped: nn.Module, ranks: Ranks, step: int, fetched: Fetched) -> Tensor:
@@ -46,33 +57,54 @@ def forward_backward(job: Job, wrapped: nn.Module, ranks: Ranks, step: int, fetc
     Returns this rank's part of that mean loss, detached: its sum over ranks is the loss of the step. The wrapped model
     averages gradients over ranks, hence the factor num_processes.
     """
-    share = torch.zeros((), device=ranks.device)
+    share: Tensor | None = None
     last = max(fetched.micro_batches)
+    scale = job.loss_scale.scale if job.loss_scale else 1
     for slot, batch in fetched.micro_batches.items():
-        torch.manual_seed(stream_seed(job.seed, "noise", step, slot))
+        seed_noise(stream_seed(job.seed, "noise", step, slot), ranks.device)
         with nullcontext() if slot == last else ranks.without_sync(wrapped):
             with job.autocast(ranks.device):
                 loss = job.loss_sum(wrapped, batch) / fetched.num_targets
-            (loss * ranks.num_processes).backward()
-        share += loss.detach()
+            # A loss that is not finite makes its gradient so, and the exchange of gradients tells every rank.
+            loss.backward(loss.detach() * 0 + ranks.num_processes * scale)
+        share = loss.detach() if share is None else share + loss.detach()
+    assert share is not None, "a step has at least one micro-batch"
+    if job.loss_scale:
+        job.loss_scale.unscale(local_parts(gradients_of(job.model.parameters())))
     return share
+
+
+def seed_noise(seed: int, device: torch.device) -> None:
+    """As torch.manual_seed, for the CPU and this device alone: what it does for others costs 200 us."""
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(seed)
 
 
 def clip(parameters: list[nn.Parameter], *, clip_norm: float) -> Tensor:
     """Scales the gradients to at most `clip_norm` (L2, over all parameters) and returns the norm before."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
+    norm = torch.nn.utils.get_total_norm(gradients_of(parameters))
     if clip_norm != float("inf"):
         torch.nn.utils.clip_grads_with_norm_(parameters, clip_norm, norm)
-    return norm
+    return whole(norm)
+
+
+def gradients_of(parameters: Iterable[nn.Parameter]) -> list[Tensor]:
+    """The gradients that are there."""
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
 def update(job: Job, peaks: list[list[float]], step: int) -> float:
-    """Sets the learning rates of this step, steps every optimizer, clears the gradients; returns the factor."""
+    """Sets the learning rates of this step, steps every optimizer and what follows them; returns the factor."""
     factor = job.lr_factor(step)
     for optimizer, rates in zip(job.optimizers, peaks, strict=True):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factor
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
+            parameter.grad = None  # as zero_grad does, which takes 15 us to begin with
+    if job.average:
+        job.average.update(step)
+    if job.loss_scale:
+        job.loss_scale.grow()
     return factor

@@ -17,6 +17,7 @@ class StopFlag:
     def __init__(self) -> None:
         self.signal_name = ""
         self.since_seconds = 0.0
+        self._parent = os.getppid()
 
     def __bool__(self) -> bool:
         return bool(self.signal_name)
@@ -24,6 +25,8 @@ class StopFlag:
     def receive(self, number: int, _frame: FrameType | None) -> None:
         """The signal handler."""
         now = time.monotonic()
+        if os.getppid() != self._parent:  # the launcher died, which is one more way to be told of the same signal
+            self._parent, self.since_seconds = os.getppid(), now
         if self and now - self.since_seconds > SAME_SIGNAL_SECONDS:
             os._exit(128 + number)  # the user is impatient: no clean-up may stand in the way
         if not self:

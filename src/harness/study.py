@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.config_changes import changed_keys
 from harness.lineage import Name, parse_name, tree_lines
 from harness.rows import read
 
@@ -100,14 +101,10 @@ def _results(runs: Sequence[FinishedRun], by_number: Mapping[int, FinishedRun], 
 
 
 def _changes(parent: FinishedRun, run: FinishedRun) -> list[str]:
-    """What differs, in one phrase a key; a kind that changed stands for all keys of its table."""
-    keys = sorted(parent.config.keys() | run.config.keys())
-    changed = [key for key in keys if parent.config.get(key) != run.config.get(key)]
-    switched = tuple(key.removesuffix("kind") for key in changed if key.endswith(".kind"))
+    """What differs, in one phrase a key."""
     return [
         f"`{key}` {_shown(parent.config.get(key))} → {_shown(run.config.get(key))}"
-        for key in changed
-        if key.endswith(".kind") or not key.startswith(switched or "\0")
+        for key in changed_keys(parent.config, run.config)
     ]
 
 

@@ -17,7 +17,8 @@ MAX_DILATION = 64  # dilations double from layer to layer and start again at 1 b
 
 
 class Convnet(nn.Module):
-    """tokens_BT (int64) -> logits_BTV (float32). Position t sees tokens 0..t, as far as the kernels reach.
+    """tokens_BT (int64) -> logits_BTV, in the precision of the products. Position t sees tokens 0..t, as far as the
+    kernels reach.
 
     Weights come from torch's global generator. ValueError for shapes that cannot be.
     """
@@ -43,7 +44,7 @@ class Convnet(nn.Module):
         x_BTC = self.embedding(tokens_BT)
         for block in self.blocks:
             x_BTC = block(x_BTC)
-        logits_BTV: Tensor = self.head(rms_norm(x_BTC)).float()
+        logits_BTV: Tensor = self.head(rms_norm(x_BTC))
         return logits_BTV
 
 

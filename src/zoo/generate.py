@@ -20,20 +20,34 @@ def generate(
     temperature: float,
     top_p: float,
     max_positions: int,
+    end: bytes | None = None,
 ) -> list[bytes]:
-    """Continue prompts of one common length, one byte per number in each prompt's `noise`.
+    """Continue prompts of any lengths, one byte per number in each prompt's `noise`, or until `end` has come.
 
-    When the text outgrows `max_positions` its start is forgotten.
+    `end` stays in what is returned. When a text outgrows `max_positions` its start is forgotten. Shorter texts are
+    filled up on the right, which no earlier position of a causal model sees; texts that have ended leave the batch.
     """
-    assert len({len(prompt) for prompt in prompts}) == 1, "group prompts by length: padding would change positions"
+    texts = [bytearray(prompt) for prompt in prompts]
+    running = [index for index, numbers in enumerate(noise) if len(numbers)]
+    num_done = 0
     with inference(model) as device:
-        tokens_BT = torch.tensor([list(prompt) for prompt in prompts], device=device)
-        noise_BT = torch.stack(list(noise)).to(device)
-        for noise_B in noise_BT.unbind(1):
-            logits_BV = model(tokens_BT[:, -max_positions:])[:, -1]
+        while running:
+            windows = [texts[index][-max_positions:] for index in running]
+            width = max(map(len, windows))
+            tokens_BT = torch.tensor([[*window, *bytes(width - len(window))] for window in windows], device=device)
+            last_B = torch.tensor([len(window) - 1 for window in windows], device=device)
+            logits_BV = model(tokens_BT)[torch.arange(len(windows), device=device), last_B]
+            noise_B = torch.stack([noise[index][num_done] for index in running]).to(device)
             next_B = sample(logits_BV, noise_B, temperature=temperature, top_p=top_p)
-            tokens_BT = torch.cat([tokens_BT, next_B[:, None]], dim=1)
-    return [bytes(row[len(prompts[0]) :]) for row in tokens_BT.tolist()]
+            for index, byte in zip(running, next_B.tolist(), strict=True):
+                texts[index].append(byte)
+            num_done += 1
+            running = [
+                index
+                for index in running
+                if num_done < len(noise[index]) and not (end and texts[index].endswith(end, len(prompts[index])))
+            ]
+    return [bytes(text[len(prompt) :]) for text, prompt in zip(texts, prompts, strict=True)]
 
 
 def sample(logits_BV: Tensor, noise_B: Tensor, *, temperature: float, top_p: float) -> Tensor:

@@ -15,7 +15,7 @@ HASH_MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64  # 2^64 over the golden ratio, as i
 
 
 class Gpt(nn.Module):
-    """tokens_BT (int64) -> logits_BTV (float32). Position t sees tokens 0..t.
+    """tokens_BT (int64) -> logits_BTV, in the precision of the products. Position t sees tokens 0..t.
 
     `num_hash_buckets` > 0 adds to each byte's embedding those of the n-grams that end there, of 2 to `max_ngram` bytes,
     looked up by hash in one table of that many rows (Pagnoni et al. 2024, "Byte Latent Transformer").
@@ -71,7 +71,7 @@ class Gpt(nn.Module):
         rotations = self.rotations[:num_positions]
         for block in self.blocks:
             x_BTD = block(x_BTD, rotations)
-        logits_BTV: Tensor = self.head(rms_norm(x_BTD)).float()
+        logits_BTV: Tensor = self.head(rms_norm(x_BTD))
         return logits_BTV
 
 

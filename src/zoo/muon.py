@@ -2,7 +2,8 @@
 
 Same state, same arguments, same update up to rounding. A CPU without bfloat16 units takes 40 times as long for torch's
 own (66 ms against 1.5 for one 512 x 128 matrix on two AVX2 cores), which is more than the rest of a small model's step.
-It knows one scale of updates, "match_rms_adamw".
+It knows one scale of updates, "match_rms_adamw". A matrix whose rows are spread over ranks (a DTensor) is put together
+for the iteration, and each rank keeps its rows of the result: the momentum stays spread.
 """
 
 from collections.abc import Callable
@@ -32,9 +33,21 @@ class Muon(torch.optim.Muon):
         buffer: Tensor = state["momentum_buffer"]
         buffer.lerp_(gradient, 1 - group["momentum"])
         update = gradient.lerp(buffer, group["momentum"]) if group["nesterov"] else buffer
-        update = orthogonalize(update, coefficients=group["ns_coefficients"], num_iterations=group["ns_steps"])
+        full = update.full_tensor() if hasattr(update, "full_tensor") else update
+        full = orthogonalize(full, coefficients=group["ns_coefficients"], num_iterations=group["ns_steps"])
+        update = _spread_as(parameter, full)
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(update, alpha=-group["lr"] * 0.2 * max(parameter.shape) ** 0.5)
+
+
+def _spread_as(parameter: Tensor, matrix: Tensor) -> Tensor:
+    """This rank's part of a matrix that every rank has whole, where the parameter is spread; else all of it."""
+    if not hasattr(parameter, "device_mesh"):
+        return matrix
+    from torch.distributed.tensor import DTensor, distribute_tensor  # takes a second, which others should not pay
+
+    assert isinstance(parameter, DTensor), type(parameter)
+    return distribute_tensor(matrix, parameter.device_mesh, parameter.placements, src_data_rank=None)
 
 
 def orthogonalize(matrix: Tensor, *, coefficients: tuple[float, float, float], num_iterations: int) -> Tensor:

@@ -69,7 +69,8 @@ def test_plain_data_has_kinds_and_no_absence() -> None:
         train=Train(num_steps=1, batch_size=1, clip_norm=math.inf),
     )
     plain = to_plain(run)
-    assert plain["model"] == {"kind": "convnet", "num_layers": 1, "num_channels": 2, "kernel_size": 3, "dropout": 0.0}
+    sizes = {"num_layers": 1, "num_channels": 2, "kernel_size": 3, "vocab_size": 256}
+    assert plain["model"] == {"kind": "convnet", **sizes, "dropout": 0.0}
     assert plain["eval"] == {}
     assert "micro_batch_size" not in plain["train"]
     assert dict(flat(plain))["eval"] == {}

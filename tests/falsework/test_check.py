@@ -38,8 +38,8 @@ def test_a_right_folder_has_no_findings() -> None:
     child("01_lr_001_02", "optimizer.lr = 0.001")
     child("02_convnet_03", "[model]\nkind = 'convnet'", base="01_lr_001_02.toml")
     write("configs/my_text.toml", BASE)
-    write("configs/machine.toml", "this is not checked here")
-    write("configs/sweeps/x.toml", "nor is this")
+    write("configs/machine.toml", "log.every_steps = 1")
+    write("configs/sweeps/x.toml", "this is not checked here")
     report = check()
     assert (report.findings, report.num_experiments, report.num_profiles) == ([], 4, 1)
     assert text_of(report) == "0 errors, 0 warnings in 4 experiments, each alone and with 1 profile"
@@ -134,3 +134,19 @@ def test_json_is_for_scripts() -> None:
 def test_a_folder_without_experiments_is_trouble(folder: str) -> None:
     with pytest.raises(ConfigError, match=f"{folder}: no experiments here"):
         check_folder(folder, load=load_files, naming=naming())
+
+
+def test_this_machines_own_file_is_checked_on_every_experiment() -> None:
+    write("configs/01_base.toml", BASE)
+    child("01_lr_001_02", "optimizer.lr = 0.001")
+    write("configs/machine.toml", "log.every_steps = 5\n")
+    assert found() == []
+    write("configs/machine.toml", "log.every_stepz = 5\ntrain.seed = 3\n")
+    assert found() == [
+        ("profiles", "configs/machine.toml:1:5: log.every_stepz: unknown key"),
+        (
+            "profiles",
+            "configs/machine.toml:2:7: train.seed: a science field; machine.toml holds fields of class place alone",
+        ),
+    ]
+    assert "with machine on configs/01_base.toml and 1 more" in text_of(check())

@@ -122,3 +122,12 @@ def test_a_folder_that_cannot_be_written_to_is_one_error(monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "open", refuse_claims)
     with pytest.raises(ConfigError, match="configs: cannot be written to: Permission denied"):
         child_of(1, "seed_1", "train.seed=1")
+
+
+def test_an_equals_sign_in_quotes_belongs_to_its_key_or_value() -> None:
+    child = child_of(1, "mixture", 'weights."a=b" = 0.5', "weights.c = 0.25", 'note="x = y"')
+    assert dict(child.config.value.weights) == {"a=b": 0.5, "c": 0.25}
+    assert child.config.value.note == "x = y"
+    for setting in ('weights."a=b"', "= 1", "weights.", 'weights."a=1', "weights c = 1", ""):
+        with pytest.raises(ConfigError, match="expected KEY=VALUE"):
+            child_of(1, "mixture", setting)

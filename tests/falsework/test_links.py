@@ -234,3 +234,12 @@ def test_a_circle_over_derivations_names_every_place() -> None:
     derived = {"train.num_steps": (("train.seed",), lambda seed: seed)}
     with pytest.raises(ConfigError, match=r"\(a\.toml:1:14\) -> train\.num_steps \(derived .*py:\d+\) -> train\.seed"):
         derive("train.seed = { _ref = 'train.num_steps' }", derived)
+
+
+def test_what_is_wrong_where_it_is_read_from_is_told_once() -> None:
+    ties = "model.max_positions = { _ref = 'data.seq_len' }\nlog.every_steps = { _ref = 'model.max_positions' }"
+    assert on_base_wrong(f"data.kind = 'python_source'\ndata.seq_len = 'x'\n{ties}") == [
+        'a.toml:2:16: data.seq_len: expected a whole number, got the string "x"',
+    ]
+    formula = "train.num_steps = { _expr = '2 - 2' }\nmodel.max_positions = { _ref = 'train.num_steps' }"
+    assert [line.partition(": ")[0] for line in on_base_wrong(formula)] == ["a.toml:1:19"]

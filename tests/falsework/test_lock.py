@@ -143,3 +143,29 @@ def test_versions_that_do_not_follow_are_refused() -> None:
     assert lock_faults(LOCK, table(), 1, {2: (Removed("a"),)}) == [
         "migrations for schema 2, and SCHEMA_VERSION is 1",
     ]
+
+
+def with_default_table(log: Mapping[str, Any], kind: Mapping[str, Any]) -> Table:
+    """A schema whose root has a table and a component that are default objects."""
+    log_class = make_class("Log", dict(log), frozen=True, kw_only=True)
+    kind_class = make_class("X", dict(kind), frozen=True, kw_only=True)
+    fields = {
+        "log": entry(log_class, default=Factory(log_class), metadata=PLACE),
+        "part": entry(kind_class, default=Factory(kind_class), metadata=SCIENCE),
+    }
+    return compile_schema(make_class("Root", fields, frozen=True, kw_only=True), {kind_class: {"x": kind_class}})
+
+
+def test_a_field_that_comes_or_goes_is_no_changed_default_of_the_table_it_is_in() -> None:
+    every, width = entry(int, default=50, metadata=PLACE), entry(int, default=1, metadata=SCIENCE)
+    lock = lock_text(with_default_table({"every": every}, {"width": width}), 1)
+    more = {"every": every, "color": entry(bool, default=True, metadata=PLACE)}
+    new = with_default_table(more, {"width": width, "depth": width})
+    assert lock_faults(lock, new, 2, {2: (Added("log.color"), Added("part<x>.depth"))}) == []
+    newest = lock_text(new, 2)
+    steps = {3: (Removed("log.color", was=True), Removed("part<x>.depth", was=1))}
+    assert lock_faults(newest, with_default_table({"every": every}, {"width": width}), 3, steps) == []
+    changed = with_default_table({"every": entry(int, default=9, metadata=PLACE)}, {"width": width})
+    assert lock_faults(lock, changed, 2, {2: (DefaultChanged("log.every", was=50),)}) == [
+        "log: { every = 50 } was its default; write DefaultChanged"
+    ]

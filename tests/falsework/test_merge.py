@@ -59,7 +59,9 @@ def test_another_kind_drops_what_earlier_layers_said() -> None:
     assert on_base("optimizer.weight_decay = 0.5", '[optimizer]\nkind = "muon"\nlr = 0.02').value.optimizer == Muon(
         lr=0.02
     )
-    assert on_base_wrong('[optimizer]\nkind = "muon"') == ["a.toml:1:1: optimizer.lr: required, and no file sets it"]
+    assert on_base_wrong('[optimizer]\nkind = "muon"') == [
+        "a.toml:1:1: optimizer.lr: required, and no file sets it for this kind",
+    ]
 
 
 def test_the_same_kind_again_keeps_them() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from falsework import ConfigError
 from falsework.problems import MAX_SHOWN
-from tests.falsework.toy import BASE, load, write
+from tests.falsework.toy import BASE, helps, load, on_base_wrong, problems, write
 
 
 def report(*names: str) -> str:
@@ -66,3 +66,26 @@ def test_a_long_line_is_cut_around_the_caret() -> None:
     assert len(source) < 130
     start, end = caret.index("^"), caret.rindex("^") + 1
     assert source[start:end] == "'x'"
+
+
+def test_what_a_newcomer_writes_is_answered_with_what_to_write() -> None:
+    for text, mend in {
+        "train.num_steps = '10k'": "write num_steps = 10000, without quotes",
+        "optimizer.lr = '10%'": "write lr = 0.1, without quotes",
+        "note = None": "there is no null: leave the key out; what a base says is taken back by { _unset = true }",
+        "train.shuffle = False": "write false",
+        "note = later # or never": 'text stands in quotes: "later"',
+        "[[model]]\nkind = 'gpt'": "write [model], or [model.NAME] for each of several",
+        "[optimizer]\nkind = 'muon'": "base.toml:6:6 did, for another kind",
+    }.items():
+        assert helps(text) == [mend], text
+    assert on_base_wrong("optimizer.lr = 0") == ["a.toml:1:16: optimizer.lr: must be > 0, got 0.0"]
+
+
+def test_what_is_missing_says_what_it_is() -> None:
+    write("a.toml", "[train]\nseed = 1\n")
+    assert {problem.path: problem.help for problem in problems("a.toml")} == {
+        ("model",): 'write [model] with kind = "gpt" or "convnet", or extend a file that does',
+        ("optimizer",): 'write [optimizer] with kind = "adamw" or "muon", or extend a file that does',
+        ("train", "num_steps"): "",
+    }

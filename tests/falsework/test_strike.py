@@ -21,7 +21,7 @@ PROJECT = {
     "tools/study": "#!/usr/bin/env python3\nfrom _start import start\n",
     "src/falsework/load.py": "import cattrs\n",
     "src/harness/loop.py": "import torch\n",
-    "bindings/migrations.py": "VERSIONS = ()\n",
+    "bindings/derived.py": "DERIVED = {}\n",
     "tests/falsework/test_load.py": "x = 1\n",
     "tests/test_typed.py": "import tomllib\n",
     "tests/test_bench.py": '"""A test that goes with falsework."""\n',

@@ -73,8 +73,8 @@ def test_validators_of_all_fields_and_tables_report_at_once() -> None:
     write("a.toml", BASE.replace("100", "0").replace("3e-4", "-1"))
     write("b.toml", "model.dim = 65\nmodel.num_heads = 2\ntrain.seed = 'x'")
     assert first_lines("a.toml", "b.toml") == [
-        "a.toml:3:13: train.num_steps: 'num_steps' must be >= 1: 0",
-        "a.toml:6:6: optimizer.lr: 'lr' must be > 0: -1.0",
+        "a.toml:3:13: train.num_steps: must be >= 1, got 0",
+        "a.toml:6:6: optimizer.lr: must be > 0, got -1.0",
         "b.toml:1:13: model.dim: must be a multiple of num_heads = 2, got 65",
         'b.toml:3:14: train.seed: expected a whole number, got the string "x"',
     ]

@@ -1,5 +1,6 @@
 """Checkpoints that were torn, flipped, lost, or killed while they were written."""
 
+import math
 import random
 import re
 import resource
@@ -12,7 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.checkpoint import TrainState, find_fault, load_checkpoint, newest_checkpoint, save_checkpoint
+from harness.checkpoint import Keep, find_fault, load_checkpoint, newest_checkpoint, save_checkpoint
+from harness.train_state import TrainState
 
 FACTS = {"num_processes": 2}
 
@@ -45,7 +47,7 @@ def bits(state: TrainState) -> list[object]:
 
 def test_a_loaded_state_has_the_bits_that_were_saved(tmp_path: Path) -> None:
     saved, loaded = state_at(3), state_at(1)
-    path = save_checkpoint(tmp_path, saved, keep=1, facts=FACTS)
+    path = save_checkpoint(tmp_path, saved, keep=Keep(newest=1), facts=FACTS)
     assert bits(loaded) != bits(saved)
     load_checkpoint(path, loaded)
     assert bits(loaded) == bits(saved)
@@ -59,24 +61,47 @@ def test_no_checkpoint_is_no_fault(tmp_path: Path) -> None:
 
 def test_the_newest_k_are_kept(tmp_path: Path) -> None:
     for step in (1, 2, 5, 10):
-        save_checkpoint(tmp_path, state_at(step), keep=2, facts=FACTS)
+        save_checkpoint(tmp_path, state_at(step), keep=Keep(newest=2), facts=FACTS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000005", "step_00000010"]
+
+
+LOSSES = {2: 3.0, 4: 1.0, 6: math.nan, 8: 1.0, 10: 2.0, 12: 5.0, 14: None}
+
+
+@pytest.mark.parametrize(
+    ("keep", "expected"),
+    [
+        (Keep(newest=1), [14]),
+        (Keep(newest=2, every_steps=5), [10, 12, 14]),
+        (Keep(newest=1, lowest="eval/a/loss"), [8, 14]),
+        (Keep(newest=1, highest="eval/a/loss"), [12, 14]),
+        (Keep(newest=1, every_steps=6, lowest="eval/a/loss", highest="eval/a/loss"), [6, 8, 12, 14]),
+        (Keep(newest=1, lowest="eval/a/missing"), [14]),
+    ],
+)
+def test_milestones_and_the_best_stay_beside_the_newest(tmp_path: Path, keep: Keep, expected: list[int]) -> None:
+    for step, loss in LOSSES.items():
+        metrics = {} if loss is None else {"eval/a/loss": loss}
+        save_checkpoint(tmp_path, state_at(step), keep=keep, facts=FACTS, metrics=metrics)
+    kept = sorted(int(path.name.removeprefix("step_")) for path in tmp_path.iterdir())
+    assert kept == expected
+    assert all(find_fault(path) == "" for path in tmp_path.iterdir())
 
 
 def test_a_broken_newer_checkpoint_does_not_crowd_out_what_is_saved_now(tmp_path: Path) -> None:
     for step in (2, 4):
-        save_checkpoint(tmp_path, state_at(step), keep=2, facts=FACTS)
+        save_checkpoint(tmp_path, state_at(step), keep=Keep(newest=2), facts=FACTS)
     (tmp_path / "step_00000004" / "model.safetensors").unlink()
-    path = save_checkpoint(tmp_path, state_at(3), keep=1, facts=FACTS)
+    path = save_checkpoint(tmp_path, state_at(3), keep=Keep(newest=1), facts=FACTS)
     assert newest_checkpoint(tmp_path)[0] == path
-    again = save_checkpoint(tmp_path, state_at(4), keep=1, facts=FACTS)
+    again = save_checkpoint(tmp_path, state_at(4), keep=Keep(newest=1), facts=FACTS)
     assert newest_checkpoint(tmp_path) == (again, [])
 
 
 def test_a_step_that_is_reached_again_keeps_its_checkpoint(tmp_path: Path) -> None:
-    path = save_checkpoint(tmp_path, state_at(2), keep=1, facts=FACTS)
+    path = save_checkpoint(tmp_path, state_at(2), keep=Keep(newest=1), facts=FACTS)
     before = (path / "manifest.json").stat().st_ino
-    assert save_checkpoint(tmp_path, state_at(2), keep=1, facts=FACTS) == path
+    assert save_checkpoint(tmp_path, state_at(2), keep=Keep(newest=1), facts=FACTS) == path
     assert (path / "manifest.json").stat().st_ino == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -89,7 +114,7 @@ def files_of(path: Path) -> list[str]:
 def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("checkpoints")
     for step in (1, 2):
-        save_checkpoint(root, state_at(step), keep=2, facts=FACTS)
+        save_checkpoint(root, state_at(step), keep=Keep(newest=2), facts=FACTS)
     return root
 
 
@@ -147,16 +172,16 @@ def test_without_a_whole_checkpoint_every_fault_is_named(two_checkpoints: Path, 
 
 @pytest.mark.parametrize("max_file_bytes", [50, 5_000])
 def test_a_full_disk_is_an_os_error_and_what_was_there_stays_whole(tmp_path: Path, max_file_bytes: int) -> None:
-    before = save_checkpoint(tmp_path, state_at(1), keep=1, facts=FACTS)
+    before = save_checkpoint(tmp_path, state_at(1), keep=Keep(newest=1), facts=FACTS)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, hard))
     try:
         with pytest.raises(OSError, match="step_00000002"):
-            save_checkpoint(tmp_path, state_at(2, width=300), keep=1, facts=FACTS)
+            save_checkpoint(tmp_path, state_at(2, width=300), keep=Keep(newest=1), facts=FACTS)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert newest_checkpoint(tmp_path) == (before, [])
-    after = save_checkpoint(tmp_path, state_at(3), keep=1, facts=FACTS)
+    after = save_checkpoint(tmp_path, state_at(3), keep=Keep(newest=1), facts=FACTS)
     assert list(tmp_path.iterdir()) == [after], "what the failed save left behind goes with the next one"
 
 
@@ -164,7 +189,8 @@ AT_EVERY_POINT = """
 import itertools, os, signal, sys
 from pathlib import Path
 import torch
-from harness.checkpoint import TrainState, save_checkpoint
+from harness.checkpoint import Keep, save_checkpoint
+from harness.train_state import TrainState
 
 model = torch.nn.Linear(64, 64)
 state = TrainState(model=model, optimizers=[])
@@ -172,7 +198,7 @@ state = TrainState(model=model, optimizers=[])
 def save(root, step):
     state.step = step
     torch.nn.init.constant_(model.weight, step)
-    save_checkpoint(root, state, keep=1, facts={})
+    save_checkpoint(root, state, keep=Keep(newest=1), facts={})
 
 def save_twice_and_die(root, point):
     points = itertools.count()
@@ -207,7 +233,7 @@ def test_kill_9_before_any_touch_of_the_disk_leaves_a_whole_checkpoint(tmp_path:
         assert (state.model.get_parameter("weight") == state.step).all()
         steps.append(state.step)
         state.step = 3
-        save_checkpoint(root, state, keep=1, facts={})
+        save_checkpoint(root, state, keep=Keep(newest=1), facts={})
         assert [path.name for path in root.iterdir()] == ["step_00000003"]
     assert steps == sorted(steps), "the new one is there from one point on"
     assert steps.count(1) > 5

@@ -1,4 +1,4 @@
-"""Settings below torch, seen from outside: the environment that OpenMP reads, and the page faults of the process."""
+"""Settings below torch, seen from outside: the page faults of the process."""
 
 import os
 import platform
@@ -26,13 +26,6 @@ def output_of(code: str, **environment: str) -> str:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60, env=environment
     )
     return done.stdout
-
-
-@pytest.mark.parametrize(("said", "stands"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")])
-def test_waiting_threads_sleep_unless_the_user_says_otherwise(said: dict[str, str], stands: str) -> None:
-    inherited = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    code = "import os; from harness.cpu import prepare_cpu; prepare_cpu(); print(os.environ['OMP_WAIT_POLICY'])"
-    assert output_of(code, **(inherited | said)) == f"{stands}\n"
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")

@@ -34,23 +34,6 @@ def test_the_world_that_runs_must_be_the_world_that_was_launched(monkeypatch: py
         check_world(running=1)
 
 
-@pytest.mark.parametrize("words", [["--num_processes", "3"], ["--num-processes=3"]])
-def test_one_process_where_accelerate_was_asked_for_more_is_refused(words: list[str]) -> None:
-    """The simple launcher of accelerate leaves one trace: the command line of the parent process."""
-    child = "from harness.launch import *; check_world(running=1)"
-    parent = f"import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', {child!r}]).returncode)"
-    done = subprocess.run(
-        [sys.executable, "-c", parent, "--cpu", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={**os.environ, "ACCELERATE_MIXED_PRECISION": "no"},
-    )
-    assert done.returncode == 1
-    assert "Refused: 3 processes were launched, but 1 would train together" in done.stderr
-
-
 @pytest.mark.parametrize("code", [0, 1, 2])
 def test_the_exit_code_is_mains(code: int) -> None:
     done = run(f"def main(arguments):\n    print(arguments)\n    return {code}\nexit_with(main)")
@@ -73,7 +56,13 @@ def test_an_error_is_printed_with_its_traceback(error: str) -> None:
 def test_an_error_on_one_rank_of_many_names_the_rank() -> None:
     done = run("def main(arguments):\n    raise ValueError('ours')\nexit_with(main)", RANK="1", WORLD_SIZE="2")
     assert done.returncode == 1
-    assert done.stderr.startswith("rank 1 of 2 failed:\nTraceback")
+    assert done.stderr.startswith("rank 1 of 2 failed before the first step:\nTraceback")
+
+
+def test_what_needs_no_traceback_is_said_where_nobody_else_says_it() -> None:
+    for aloud in (True, False):
+        done = run(f"def main(arguments):\n    raise Failed('no room', aloud={aloud})\nexit_with(main)")
+        assert (done.returncode, done.stderr) == (1, "no room\n" if aloud else "")
 
 
 def test_a_mistake_is_said_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

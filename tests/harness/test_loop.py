@@ -12,16 +12,19 @@ import pytest
 import torch
 from torch import nn
 
-from harness.checkpoint import TrainState, load_checkpoint
+from harness.checkpoint import load_checkpoint
 from harness.console import Console
-from harness.job import Batch, Eval, Job
+from harness.job import Batch, Eval, Examples, ExampleStream, Job
+from harness.launch import Failed
 from harness.loop import Ended, train
 from harness.order import Order
 from harness.ranks import Ranks
 from harness.rows import read
 from harness.run_directory import RunDirectory, open_run_directory
+from harness.split import Split, split_batch
 from harness.stop import StopFlag
 from harness.streams import stream_seed
+from harness.train_state import TrainState
 
 MakeJob = Callable[..., Job]
 NUM_STEPS = 8
@@ -39,11 +42,21 @@ def bits(job: Job) -> list[Any]:
     return [tensor.numpy().tobytes() for tensor in tensors]
 
 
+def split_of(job: Job) -> Split:
+    """The whole batch on one process."""
+    return split_batch(batch_size=job.batch_size, num_processes=1, micro_batch_size=job.micro_batch_size)
+
+
+def indexed(job: Job) -> Examples:
+    assert not isinstance(job.examples, ExampleStream)
+    return job.examples
+
+
 def run_in(path: Path, job: Job, ranks: Ranks, stop: StopFlag | None = None) -> Ended:
     """One start of a run in this directory."""
     path.mkdir(exist_ok=True)
     run: RunDirectory = open_run_directory(path)
-    return train(job, ranks, run, Console(speaks=False), StopFlag() if stop is None else stop)
+    return train(job, split_of(job), ranks, run, Console(speaks=False), StopFlag() if stop is None else stop)
 
 
 def losses_of(path: Path) -> list[float]:
@@ -66,7 +79,7 @@ def test_losses_and_weights_are_those_of_a_loop_written_by_hand(
     order = Order(seed=3, num_examples=10, batch_size=4)
     losses, norms = [], []
     for step in range(NUM_STEPS):
-        inputs, targets = other.examples.batch(*order.at(step))
+        inputs, targets = indexed(other).batch(*order.at(step))
         torch.manual_seed(stream_seed(3, "noise", step, 0))
         loss = nn.functional.cross_entropy(
             model(inputs).flatten(0, 1), targets.flatten(), ignore_index=-1, reduction="sum"
@@ -135,7 +148,7 @@ def test_a_broken_newest_checkpoint_is_said_and_the_one_before_used(
     run_in(tmp_path, straight, alone)
     (tmp_path / "checkpoints" / "step_00000008" / "optimizers.pt").write_bytes(b"torn")
     resumed = make_job(checkpoint_every_steps=3)
-    train(resumed, alone, open_run_directory(tmp_path), Console(speaks=True), StopFlag())
+    train(resumed, split_of(resumed), alone, open_run_directory(tmp_path), Console(speaks=True), StopFlag())
     said = capsys.readouterr().out.splitlines()
     assert "step_00000008: optimizers.pt is not what was written" in said[0]
     assert said[1].startswith("goes on after step 6 from ")
@@ -210,7 +223,7 @@ def test_a_gradient_that_is_not_finite_raises_before_it_touches_the_weights(
         return healthy.loss_sum(model, batch) * (math.inf if num_calls == 5 else 1.0)
 
     broken = make_job(loss_sum=infinite_at_4)
-    with pytest.raises(FloatingPointError, match="not finite"):
+    with pytest.raises(Failed, match="not finite"):
         run_in(tmp_path, broken, alone)
     assert bits(broken) == bits(healthy)
     recorded = [row for row in read(tmp_path / "metrics.jsonl") if row["train/loss"] != "NaN"]
@@ -252,7 +265,7 @@ def test_the_tokens_seen_are_counted_and_saved(make_job: MakeJob, alone: Ranks, 
     job = make_job()
     run_in(tmp_path, job, alone)
     order = Order(seed=3, num_examples=10, batch_size=4)
-    expected = sum(job.num_targets(job.examples.batch(*order.at(step))) for step in range(NUM_STEPS))
+    expected = sum(job.num_targets(indexed(job).batch(*order.at(step))) for step in range(NUM_STEPS))
     state = TrainState(model=job.model, optimizers=job.optimizers)
     load_checkpoint(tmp_path / "checkpoints" / "step_00000008", state)
     assert state.num_tokens == expected == sum(row["train/tokens"] for row in read(tmp_path / "metrics.jsonl"))

@@ -26,7 +26,10 @@ def test_one_row_a_step_and_the_means_of_the_interval(tmp_path: Path, alone: Ran
     assert [row["train/tokens"] for row in rows] == tokens
     assert {key for row in rows for key in row} == {
         "step", "t", "seg", "train/loss", "train/tokens", "train/grad_norm", "train/lr", "train/step_seconds",
+        "train/tokens_per_second", "train/data_wait_share", "train/memory_bytes",
     }  # fmt: skip
+    assert [len(row) for row in rows] == [8, 8, 11], "what is measured over the interval stands in its last row"
+    assert rows[-1]["train/memory_bytes"] > 50e6, "Python with torch"
     assert means["loss"] == pytest.approx(sum(losses) / 3, rel=1e-6)
     assert means["tokens_per_second"] == pytest.approx(30 / sum(row["train/step_seconds"] for row in rows))
     assert means["lr"] == 0.1 / 3

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis.strategies import integers, text
 
-from harness.order import Order, example_at, permute
+from harness.order import MIXTURE_SLOTS, Order, Part, example_at, permute, shares_of
 
 WORD = 2**64 - 1
 
@@ -96,3 +96,55 @@ def test_over_many_epochs_each_place_sees_each_example_about_equally_often() -> 
 def test_no_examples_have_no_order() -> None:
     with pytest.raises(ValueError, match="no examples"):
         Order(seed=1, num_examples=0, batch_size=1)
+
+
+PARTS = [
+    Part(name="large", num_examples=5000, weight=5.0),
+    Part(name="small", num_examples=70, weight=2.0),
+    Part(name="rare", num_examples=900, weight=0.01),
+]
+
+
+def mixed(parts: list[Part], *, batch_size: int, num_steps: int, seed: int = 3) -> tuple[list[int], list[int]]:
+    order = Order(seed=seed, num_examples=sum(p.num_examples for p in parts), batch_size=batch_size, parts=parts)
+    steps = [order.at(step) for step in range(num_steps)]
+    return [int(i) for indices, _ in steps for i in indices], [int(e) for _, epochs in steps for e in epochs]
+
+
+def test_every_part_of_a_mixture_has_its_share_of_each_block() -> None:
+    indices, _ = mixed(PARTS, batch_size=64, num_steps=3 * MIXTURE_SLOTS // 64)
+    for block in range(3):
+        here = np.array(indices[block * MIXTURE_SLOTS : (block + 1) * MIXTURE_SLOTS])
+        counts = [int(((here >= first) & (here < end)).sum()) for first, end in ((0, 5000), (5000, 5070), (5070, 5970))]
+        assert counts == shares_of(PARTS)
+        assert sum(counts) == MIXTURE_SLOTS
+        for num_slots, weight in zip(counts, (5.0, 2.0, 0.01), strict=True):
+            assert abs(num_slots - weight / 7.01 * MIXTURE_SLOTS) < 1
+
+
+def test_every_part_of_a_mixture_shows_each_example_once_in_each_epoch_of_its_own() -> None:
+    indices, epochs = mixed(PARTS, batch_size=64, num_steps=2 * MIXTURE_SLOTS // 64)
+    seen = [(index, epoch) for index, epoch in zip(indices, epochs, strict=True) if 5000 <= index < 5070]
+    assert len(seen) == len(set(seen))
+    whole = {epoch for _, epoch in seen if (sum(e == epoch for _, e in seen)) == 70}
+    assert len(whole) >= len(seen) // 70 - 1, "all epochs but the last are whole"
+
+
+def test_the_order_of_a_mixture_does_not_depend_on_how_it_is_cut_into_steps() -> None:
+    assert mixed(PARTS, batch_size=48, num_steps=100) == mixed(PARTS, batch_size=600, num_steps=8)
+    assert mixed(PARTS, batch_size=48, num_steps=100) != mixed(PARTS, batch_size=48, num_steps=100, seed=4)
+
+
+def test_a_part_keeps_its_own_order_whatever_the_others_are() -> None:
+    def of_the_first(parts: list[Part]) -> set[int]:
+        indices, epochs = mixed(parts, batch_size=64, num_steps=MIXTURE_SLOTS // 64)
+        return {index for index, epoch in zip(indices, epochs, strict=True) if index < 5000 and epoch == 0}
+
+    other = [PARTS[0], Part(name="other", num_examples=11, weight=5.0)]
+    fewer, more = sorted([of_the_first(PARTS), of_the_first(other)], key=len)
+    assert fewer < more, "more of the same order"
+
+
+def test_a_weight_too_small_to_be_drawn_is_refused() -> None:
+    with pytest.raises(ValueError, match="rare has less than 1/4096"):
+        shares_of([PARTS[0], Part(name="rare", num_examples=9, weight=1e-4)])

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness.record import Experiment, environment, snapshot_code, write_record
+from harness.record import Experiment, environment, write_record
 from harness.run_directory import is_run_directory
+from harness.snapshot import MAX_FILE_BYTES, snapshot_code
 
 SECRET = "s3cr3t-d41d8cd98f00b204"
 EXPERIMENT = Experiment(
@@ -126,3 +127,114 @@ def test_the_environment_says_which_python_and_which_packages() -> None:
     said = {re.sub(r"[-_.]+", "_", name).lower(): version for name, version in facts["packages"].items()}
     for package in importlib.metadata.distributions():
         assert said.get(re.sub(r"[-_.]+", "_", package.name).lower()) == package.version, package.name
+
+
+TOKEN = "ghp_" + "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q7r8"
+
+
+def committed(project: Path) -> None:
+    git(project, "init")
+    git(project, "add", ".")
+    git(project, "commit", "-m", "start")
+
+
+def test_source_that_git_does_not_know_is_kept_and_data_and_secrets_are_not(project: Path, tmp_path: Path) -> None:
+    (project / "ignored.py").write_text("IGNORED = 1\n")
+    (project / ".gitignore").write_text("ignored.py\n")
+    committed(project)
+    kept = {"new.py": "NEW = 1\n", "deep/er/kernel.cu": "// c\n", "configs/30_new_31.toml": "seed = 1\n"}
+    other = {
+        ".env": "A=1", "key.pem": "x", "table.csv": "1,2", "secrets.toml": "a = 1", "weights.bin": "\0",
+        "big.py": "x = 1\n" * MAX_FILE_BYTES, "ignored.py": "IGNORED = 2\n",
+    }  # fmt: skip
+    for name, content in {**kept, **other}.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(content)
+    (project / "outside.py").symlink_to("/etc/hostname")
+    facts = snapshot_code(tmp_path / "code")
+    source = tmp_path / "code" / "source"
+    there = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
+    assert there == {"train.py", "src/room/model.py", "src/room/latin.py", *kept}
+    assert all((source / name).read_text() == content for name, content in kept.items())
+    listed = (tmp_path / "code" / "left_out.txt").read_text()
+    assert all(name in listed for name in {*other, "outside.py"} - {"ignored.py"})
+    assert facts == {"commit": git(project, "rev-parse", "HEAD").strip(), "dirty": True, "left_out": 7}
+
+
+def test_no_secret_is_in_a_record_whatever_the_way_it_could_come(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "deploy.env").write_text("A=old\n")
+    (project / "data.txt").write_text("old\n")
+    committed(project)
+    (project / "deploy.env").write_text(f"A={TOKEN}\n")  # tracked, and changed
+    (project / "data.txt").write_text(f"changed\n{TOKEN}\n")
+    (project / "src" / "room" / "data.bin").write_bytes(b"\0" + TOKEN.encode())
+    (project / "src" / "room" / "model.py").write_text(f'KEY = "{TOKEN}"\nWIDTH = 2\n')
+    (project / "new.py").write_text(f"# {TOKEN}\n")
+    monkeypatch.setattr(sys, "orig_argv", ["python", "train.py", f"--token={TOKEN}", TOKEN])
+    (tmp_path / "run").mkdir()
+    config = {"a.b": f"https://me:{TOKEN}@host"}
+    files = {"config.toml": f'a = "{TOKEN}"\n'.encode()}
+    write_record(tmp_path / "run", Experiment(name="x", why=TOKEN, config=config, files=files), {"x": [TOKEN]})
+    kept = [path for path in (tmp_path / "run").rglob("*") if path.is_file()]
+    assert [path.name for path in kept if TOKEN.encode() in path.read_bytes()] == []
+    patch = (tmp_path / "run" / "code" / "uncommitted.patch").read_text()
+    assert "+changed" in patch
+    assert "deploy.env" not in patch
+    assert "data.bin" not in patch
+    json.loads((tmp_path / "run" / "run.json").read_text())
+    json.loads((tmp_path / "run" / "config.json").read_text())
+
+
+def test_a_clean_repository_has_an_empty_patch_and_is_not_dirty(project: Path, tmp_path: Path) -> None:
+    committed(project)
+    facts = snapshot_code(tmp_path / "code")
+    assert (facts["dirty"], facts["left_out"]) == (False, 0)
+    assert (tmp_path / "code" / "uncommitted.patch").read_bytes() == b""
+    assert not (tmp_path / "code" / "left_out.txt").exists()
+
+
+def test_runs_that_lie_among_the_source_are_not_copied(project: Path, tmp_path: Path) -> None:
+    committed(project)
+    for number in range(3):
+        run = project / "runs" / f"x-{number}"
+        run.mkdir(parents=True)
+        write_record(run, EXPERIMENT, {})
+    snapshot_code(tmp_path / "code")
+    assert not (tmp_path / "code" / "source" / "runs").exists()
+
+
+def test_a_project_below_the_top_of_its_repository_keeps_its_own_changes(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    top = project.parent
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(top.parent))
+    (top / "elsewhere.py").write_text("A = 1\n")
+    git(top, "init")
+    git(top, "add", ".")
+    git(top, "commit", "-m", "start")
+    (top / "elsewhere.py").write_text("A = 2\n")
+    (project / "train.py").write_text("print(2)\n")
+    (project / "new.py").write_text("NEW = 1\n")
+    snapshot_code(tmp_path / "code")
+    patch = (tmp_path / "code" / "uncommitted.patch").read_text()
+    assert "+print(2)" in patch
+    assert "elsewhere" not in patch
+    assert (tmp_path / "code" / "source" / "new.py").exists()
+
+
+def test_a_snapshot_changes_nothing_in_the_repository(project: Path, tmp_path: Path) -> None:
+    committed(project)
+    (project / "train.py").write_text("print(2)\n")
+    before = (project / ".git" / "index").read_bytes()
+    snapshot_code(tmp_path / "code")
+    assert (project / ".git" / "index").read_bytes() == before
+    assert not (project / ".git" / "index.lock").exists()
+
+
+def test_the_hardware_is_in_the_environment() -> None:
+    facts = environment()
+    assert facts["memory_bytes"] > 0
+    assert facts["cpu"]
+    assert facts["gpus"] == []

@@ -1,5 +1,6 @@
 """The first and the last lines of a run."""
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.ranks import Ranks
 from harness.rows import RowWriter
 from harness.run_directory import open_run_directory
 from harness.split import split_batch
+from tests.harness.analysis.stores import write_run
 
 MakeJob = Callable[..., Job]
 
@@ -54,21 +56,50 @@ def test_a_number_that_is_not_finite_is_shown(make_job: MakeJob, tmp_path: Path,
     assert f"eval/a/loss  {shown}" in report.end(make_job(), open_run_directory(tmp_path), ended)
 
 
-def test_samples_are_shown_raw_and_on_one_line_each(make_job: MakeJob, tmp_path: Path) -> None:
-    run = open_run_directory(tmp_path)
-    writer = RowWriter(run.eval_directory("completions", 5) / "samples.jsonl")
+def write_completions(run: Path, step: int) -> None:
+    folder = run / f"evals/completions/step_{step:08}"
+    folder.mkdir(parents=True)
+    writer = RowWriter(folder / "samples.jsonl")
     for number in range(4):
         writer.write({"id": f"p{number}", "prompt": "def ", "completion": f"\x1b[31m\n{number}" + "x" * 1000})
     writer.close()
+
+
+def test_samples_are_shown_raw_and_on_one_line_each(make_job: MakeJob, tmp_path: Path) -> None:
+    run = open_run_directory(tmp_path)
+    write_completions(run.path, 5)
     job = make_job(evals={"completions": None, "held_out": None})
-    shown = [
-        line
-        for line in report.end(job, run, Ended(reason="finished", step=5, metrics={})).splitlines()
-        if line.startswith("completions p")
-    ]
-    assert len(shown) == 2
-    assert shown[0].startswith("completions p0: 'def \\x1b[31m\\n0xxx")
-    assert all(len(line) < 400 for line in shown)
+    lines = report.end(job, run, Ended(reason="finished", step=5, metrics={})).splitlines()
+    shown = [at for at, line in enumerate(lines) if "/completions/step_00000005#p" in line]
+    assert len(shown) == 3
+    assert all(lines[at + 1].startswith("  'def \\x1b[31m\\n") for at in shown)
+    assert all(len(line) < 400 for line in lines)
+    assert lines == report.end(job, run, Ended(reason="finished", step=5, metrics={})).splitlines(), "drawn by the name"
+
+
+def test_a_child_stands_beside_its_parents_newest_finished_run(make_job: MakeJob, tmp_path: Path) -> None:
+    write_run(tmp_path, "01_base", number=1, bits=9.0)
+    write_run(tmp_path, "01_base", number=2, bits=2.5)
+    write_run(tmp_path, "01_base", number=3, bits=7.0, end=None)
+    child = write_run(tmp_path, "01_lr_02_02", number=4, bits=2.25)
+    ended = Ended(reason="finished", step=2, metrics={"eval/held_out/bits_per_byte": 2.25, "eval/new/rate": 0.5})
+    lines = report.end(make_job(), open_run_directory(child), ended).splitlines()
+    cells = [line.split() for line in lines]
+    assert ["eval/held_out/bits_per_byte", "2.2500", "2.5000", "-0.25"] in cells
+    assert ["eval/new/rate", "0.5000"] in cells
+    assert lines[-1].startswith("next: tools/compare 01_base-")
+    assert f" {child.name} --root {tmp_path} " in lines[-1]
+
+
+def test_numbers_of_unlike_evals_get_no_difference(make_job: MakeJob, tmp_path: Path) -> None:
+    runs = [write_run(tmp_path, name, number=at) for at, name in enumerate(("01_base", "01_lr_02_02"))]
+    for run, sha in zip(runs, ("0" * 64, "1" * 64), strict=True):
+        path = run / "evals/held_out/step_00000002/result.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "identity": {"prompts_sha256": sha}}))
+    ended = Ended(reason="finished", step=2, metrics={"eval/held_out/bits_per_byte": 2.0})
+    text = report.end(make_job(), open_run_directory(runs[1]), ended)
+    assert "eval/held_out/bits_per_byte 2 2 not alike" in " ".join(text.split())
+    assert "held_out was not measured alike: the prompts differ (00000000 and 11111111)" in text
 
 
 def test_a_stopped_run_says_how_to_go_on(make_job: MakeJob, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_the_segment_counts_the_starts(tmp_path: Path) -> None:
         run = open_run_directory(tmp_path)
         assert run.segment == segment
         run.event(kind, step=segment)
-        run.event("checkpoint", step=segment + 1)
+        run.event("checkpoint", step=segment + 1, path="step_00000001")
         run.record_step(segment, {"train/loss": 0.5})
         run.close()
         with (tmp_path / "events.jsonl").open("a") as file:

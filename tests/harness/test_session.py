@@ -9,12 +9,13 @@ import torch
 
 from harness.job import Batch, Job
 from harness.launch import Refused
-from harness.ranks import Ranks, start_ranks
+from harness.ranks import Ranks, Timeouts, start_ranks
 from harness.record import Experiment
 from harness.rows import read
 from harness.session import train_session
 
 MakeJob = Callable[..., Job]
+TIMEOUTS = Timeouts(start_seconds=60, steady_seconds=60)
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +26,16 @@ def _not_launched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def start(build_job: Callable[[Ranks], Job], runs_dir: Path, run_path: Path | None = None) -> None:
     experiment = Experiment(name="small", why="does it start?", config={"seed": 3})
-    train_session(build_job, experiment, device="cpu", num_threads=1, runs_dir=runs_dir, run_path=run_path)
+    train_session(
+        build_job,
+        experiment,
+        device="cpu",
+        num_threads=1,
+        timeouts=TIMEOUTS,
+        deterministic=False,
+        runs_dir=runs_dir,
+        run_path=run_path,
+    )
 
 
 def test_a_run_opens_trains_and_closes(make_job: MakeJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +58,7 @@ def test_an_error_is_kept_and_raised_and_the_run_goes_on_later(make_job: MakeJob
     (path,) = (tmp_path / "runs").iterdir()
     failed = read(path / "events.jsonl")[-1]
     assert (failed["event"], failed["error"]) == ("failed", "ArithmeticError: ours")
-    assert "broken_loss" in (path / "error.txt").read_text()
+    assert "broken_loss" in (path / "error_rank0.txt").read_text()
     start(lambda _ranks: make_job(), tmp_path / "runs", run_path=path)
     assert list((tmp_path / "runs").iterdir()) == [path]
     assert [row["event"] for row in read(path / "events.jsonl")][-4:] == [
@@ -65,10 +75,10 @@ def test_what_is_refused_leaves_no_run(make_job: MakeJob, tmp_path: Path) -> Non
 def test_a_world_that_was_not_launched_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")  # as a launcher sets it whose processes then do not find each other
     with pytest.raises(Refused, match="2 processes were launched, but 1 would train together"):
-        start_ranks(device="cpu", num_threads=1)
+        start_ranks(device="cpu", num_threads=1, timeouts=TIMEOUTS, deterministic=False)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_cuda_is_refused_where_there_is_none() -> None:
     with pytest.raises(Refused, match="torch finds no CUDA device"):
-        start_ranks(device="cuda", num_threads=1)
+        start_ranks(device="cuda", num_threads=1, timeouts=TIMEOUTS, deterministic=False)

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from harness.job import Job
+from harness.job import Examples, ExampleStream, Job
 from harness.order import Order
+from harness.prefetch import Batches
 from harness.ranks import Ranks
 from harness.split import split_batch
 from harness.step import Fetched, clip, fetch, forward_backward, update
@@ -18,12 +19,22 @@ from harness.step import Fetched, clip, fetch, forward_backward, update
 MakeJob = Callable[..., Job]
 
 
+def indexed(job: Job) -> Examples:
+    assert not isinstance(job.examples, ExampleStream)
+    return job.examples
+
+
 def gradient(job: Job) -> list[torch.Tensor]:
     return [parameter.grad.clone() for parameter in job.model.parameters() if parameter.grad is not None]
 
 
 def order_of(job: Job) -> Order:
-    return Order(seed=job.seed, num_examples=len(job.examples), batch_size=job.batch_size)
+    return Order(seed=job.seed, num_examples=len(indexed(job)), batch_size=job.batch_size)
+
+
+def batches_of(job: Job, micro_batch_size: int | None = None) -> Batches:
+    split = split_batch(batch_size=job.batch_size, num_processes=1, micro_batch_size=micro_batch_size)
+    return Batches(job, split, rank=0, device=torch.device("cpu"))
 
 
 @pytest.mark.parametrize("micro_batch_size", [1, 2, 3, 4, 6, 12])
@@ -32,15 +43,14 @@ def test_ragged_micro_batches_give_the_gradient_of_the_whole_batch(
     make_job: MakeJob, alone: Ranks, micro_batch_size: int, step: int
 ) -> None:
     job = make_job(batch_size=12, num_examples=17)
-    batch = job.examples.batch(*order_of(job).at(step))
+    batch = indexed(job).batch(*order_of(job).at(step))
     targets = [int((row != -1).sum()) for row in batch[1]]
     assert len(set(targets)) > 3, "the rows differ in length"
     logits = job.model(batch[0]).flatten(0, 1)
     mean = nn.functional.cross_entropy(logits, batch[1].flatten(), ignore_index=-1)  # torch divides by the targets
     expected = torch.autograd.grad(mean, list(job.model.parameters()))
 
-    split = split_batch(batch_size=12, num_processes=1, micro_batch_size=micro_batch_size)
-    fetched = fetch(job, order_of(job), split, alone, step, stop_asked=False)
+    fetched = fetch(batches_of(job, micro_batch_size), alone, step, stop_asked=False)
     assert fetched.num_targets == sum(targets)
     loss = forward_backward(job, job.model, alone, step, fetched)
     torch.testing.assert_close(loss, mean.detach(), rtol=1e-6, atol=0)
@@ -55,7 +65,7 @@ def test_the_mean_gradient_of_the_ranks_is_that_of_one_process_with_dropout_too(
         job = make_job(batch_size=8, num_examples=17, dropout=0.5, micro_batch_size=2)
         split = split_batch(batch_size=8, num_processes=num_processes, micro_batch_size=2)
         indices, epochs = order_of(job).at(2)
-        slots = {slot: job.examples.batch(indices[2 * slot :][:2], epochs[2 * slot :][:2]) for slot in range(4)}
+        slots = {slot: indexed(job).batch(indices[2 * slot :][:2], epochs[2 * slot :][:2]) for slot in range(4)}
         num_targets = sum(int((targets != -1).sum()) for _, targets in slots.values())
         loss = torch.zeros(())
         for rank in range(num_processes):  # gradients add up in the parameters
@@ -72,7 +82,7 @@ def test_the_mean_gradient_of_the_ranks_is_that_of_one_process_with_dropout_too(
 
 def test_noise_differs_between_steps_and_between_micro_batches(make_job: MakeJob, alone: Ranks) -> None:
     job = make_job(batch_size=1, dropout=0.5)
-    batch = job.examples.batch(*order_of(job).at(0))
+    batch = indexed(job).batch(*order_of(job).at(0))
     losses = {
         float(
             forward_backward(
@@ -87,15 +97,14 @@ def test_noise_differs_between_steps_and_between_micro_batches(make_job: MakeJob
 
 def test_a_batch_without_targets_is_our_mistake(make_job: MakeJob, alone: Ranks) -> None:
     job = make_job(num_targets=lambda _batch: 0)
-    split = split_batch(batch_size=4, num_processes=1)
     with pytest.raises(AssertionError, match="step 6 holds nothing to learn"):
-        fetch(job, order_of(job), split, alone, 6, stop_asked=False)
+        fetch(batches_of(job), alone, 6, stop_asked=False)
 
 
 @pytest.mark.parametrize("clip_norm", [1e-3, 0.5, 1e3, math.inf])
 def test_clipping_is_torchs_own(make_job: MakeJob, clip_norm: float) -> None:
     job = make_job()
-    job.loss_sum(job.model, job.examples.batch(*order_of(job).at(0))).backward()
+    job.loss_sum(job.model, indexed(job).batch(*order_of(job).at(0))).backward()
     twin = copy.deepcopy(job.model)
     for parameter, other in zip(job.model.parameters(), twin.parameters(), strict=True):
         other.grad = None if parameter.grad is None else parameter.grad.clone()
@@ -121,7 +130,7 @@ def test_every_group_follows_its_own_peak_as_with_torchs_lambda_lr(make_job: Mak
     schedule = LambdaLR(other, job.lr_factor)
     for step in range(5):
         for model in (job.model, twin):
-            job.loss_sum(model, job.examples.batch(*order_of(job).at(step))).backward()
+            job.loss_sum(model, indexed(job).batch(*order_of(job).at(step))).backward()
         assert update(job, [[0.3, 0.7]], step) == 0.5**step
         other.step()
         other.zero_grad()

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import pytest
 
 TRAIN = Path(__file__).parents[2] / "train.py"
 ACCELERATE = Path(sys.executable).parent / "accelerate"
-TIMEOUT_SECONDS = 120  # a machine that is starved of cores is slow, not broken
+TIMEOUT_SECONDS = 280  # a machine that is starved of cores is slow, not broken: 120 s were too few at a load of 13
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -109,7 +110,7 @@ class Processes:
                 stderr=err,
                 text=True,
                 start_new_session=True,
-                env={**os.environ, "CUDA_VISIBLE_DEVICES": "", **environment},
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONFAULTHANDLER": "1", **environment},
             )
         self.started.append(process)
         return process
@@ -121,6 +122,7 @@ class Processes:
             code = process.wait(timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             code = None
+            say_where(process)
         output, error = ((folder / name).read_text() for name in ("out.txt", "err.txt"))
         assert code is not None, f"not ended after {TIMEOUT_SECONDS} s; it said\n{output}\n{error}"
         return subprocess.CompletedProcess(process.args, code, output, error)
@@ -129,6 +131,13 @@ class Processes:
         """Kills what is still there."""
         for process in self.started:
             kill_9(process)
+
+
+def say_where(process: "subprocess.Popen[str]") -> None:
+    """Lets a command that hangs, and all that it started, write where they are, by way of PYTHONFAULTHANDLER."""
+    for member in (*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)):
+        member.send_signal(signal.SIGABRT)
+        time.sleep(1)
 
 
 def kill_9(process: "subprocess.Popen[str]") -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,48 @@ def test_a_mistake_on_two_processes_is_said_once(workplace: Path, run: Run) -> N
     assert done.stderr.count("train.batch_size = 7 does not split over 2 processes") == 1
     assert "batch_size 6 or 8 would split" in done.stderr
     assert not (workplace / "runs").exists()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_config_file_of_the_launcher_that_would_run_one_process_is_refused(
+    workplace: Path, run: Run, accelerate: str, named: bool
+) -> None:
+    path = workplace / "home" / "accelerate" / "default_config.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "compute_environment: LOCAL_MACHINE\ndistributed_type: MULTI_CPU\nmixed_precision: 'no'\nuse_cpu: true\n"
+        "num_machines: 1\nnum_processes: 2\n"
+    )
+    words = ["--config_file", str(path)] if named else []
+    done = run(workplace, "tiny.toml", launcher=[accelerate, "launch", *words], HF_HOME=str(workplace / "home"))
+    assert done.returncode != 0
+    assert done.stderr.count("2 processes were launched, but 1 would train together") == 1
+    assert "--multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0" in done.stderr
+    assert not (workplace / "runs").exists()
+
+
+def test_a_straight_rerun_of_a_runs_config_gives_the_same_bits(
+    workplace: Path, run: Run, straight_runs: StraightRuns, last_state: Callable[[Path], dict[str, str]]
+) -> None:
+    first = straight_runs(1)
+    shutil.copytree(first, workplace / "runs" / "first")
+    done = run(workplace, "runs/first/config.toml")
+    assert done.returncode == 0, done.stderr
+    (second,) = (path for path in (workplace / "runs").iterdir() if path.name != "first")
+    assert last_state(second) == last_state(first)
+
+
+def test_a_second_start_of_a_run_that_is_running_is_refused(
+    workplace: Path, start: Run, run: Run, wait_for: Callable[..., Any]
+) -> None:
+    process = start(workplace, "tiny.toml")
+    (path,) = wait_for(lambda: list((workplace / "runs").glob("*/metrics.jsonl")), process)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        done = run(workplace, str(path.parent.relative_to(workplace)))
+    finally:
+        process.send_signal(signal.SIGCONT)
+    assert done.returncode == 2
+    assert f"is being written by process {process.pid} on " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert process.wait(timeout=100) == 0

@@ -1,6 +1,7 @@
 """SIGTERM and SIGINT: the run saves, says so, and goes on later with the same bits."""
 
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,3 +75,20 @@ def test_a_killed_worker_takes_the_other_with_it_and_the_run_goes_on_later(
         done = run(workplace, f"runs/{path.name}", processes=2)
         assert done.returncode == 0, done.stderr
         assert last_state(path) == last_state(straight_runs(2))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux")
+def test_sigterm_to_the_launcher_of_one_process_saves_and_leaves_no_orphan(
+    workplace: Path, start: Run, wait_for: Callable[..., Any], accelerate: str, read_rows: Rows
+) -> None:
+    process = start(workplace, "tiny.toml", launcher=[accelerate, "launch", "--num_processes", "1"])
+    wait_for(lambda: "step  3/40" in (workplace / "out.txt").read_text(), process)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == -signal.SIGTERM
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert alive == []
+    (path,) = (workplace / "runs").iterdir()
+    stopped = [row for row in read_rows(path / "events.jsonl") if row["event"] == "stopped"]
+    assert [row["reason"] for row in stopped] == ["SIGTERM"]
+    assert (path / "checkpoints" / f"step_{stopped[0]['step']:08}").is_dir()

@@ -1,10 +1,14 @@
 """Optimizers: which parameter is treated how, and updates against torch's own."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
 
 from zoo.convnet import Convnet
+from zoo.eager import eager
 from zoo.gpt import Gpt
 from zoo.muon import Muon
 from zoo.optimizers import adamw, muon, sgd
@@ -117,3 +121,37 @@ def test_adamw_and_sgd_step_as_torchs_plain_loops_do() -> None:
     ours = adamw(models[0], lr=0.1) + sgd(models[1], lr=0.1, weight_decay=0.1)
     for optimizer, model, reference, weight in zip(ours, models, references, weights, strict=True):
         torch.testing.assert_close(updated(optimizer, model.weight), updated(reference, weight), rtol=1e-5, atol=1e-6)
+
+
+COMPILER = """
+import sys, torch
+from torch import nn
+from zoo.optimizers import adamw, muon, sgd
+for build in (adamw, sgd, muon):
+    model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
+    for optimizer in build(model, lr=0.1):
+        model(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        optimizer.load_state_dict(optimizer.state_dict())
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_optimizers_do_not_import_the_compiler() -> None:
+    done = subprocess.run([sys.executable, "-c", COMPILER], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout == "False\n"
+
+
+def test_an_eager_optimizer_updates_as_the_original() -> None:
+    weights = []
+    for kind in (torch.optim.AdamW, eager(torch.optim.AdamW)):
+        torch.manual_seed(0)
+        model = nn.Linear(5, 5)
+        optimizer = kind(model.parameters(), lr=0.1)
+        for _ in range(3):
+            model(torch.ones(2, 5)).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        weights.append(model.weight.detach())
+    assert torch.equal(weights[0], weights[1])

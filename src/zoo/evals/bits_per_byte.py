@@ -8,19 +8,16 @@ import gzip
 import hashlib
 import lzma
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
-import torch.nn.functional as F
 from torch import nn
 
 from zoo.corpus import SEPARATOR, Document
-from zoo.inference import inference
-from zoo.losses import IGNORED
+from zoo.evals.sliding import nats_of
+
+SCORES = {"bits_per_byte": {"field": "bits", "per": "num_bytes", "higher_is_better": False}}
 
 
 def take(documents: Sequence[Document], max_bytes: int) -> list[Document]:
@@ -40,31 +37,20 @@ def take(documents: Sequence[Document], max_bytes: int) -> list[Document]:
 def score(
     model: nn.Module, documents: Sequence[Document], *, seq_len: int, stride: int, batch_windows: int
 ) -> Iterator[dict[str, Any]]:
-    """One row per document: id, num_bytes, bits, bits_per_byte.
+    """One row per document: id, num_bytes, bits, bits_per_byte; windows slide as zoo.evals.sliding says."""
+    streams = (np.frombuffer(SEPARATOR + document.content, dtype=np.uint8) for document in documents)
+    nats = nats_of(model, streams, seq_len=seq_len, stride=stride, batch_windows=batch_windows) if documents else ()
+    for document, document_nats in zip(documents, nats, strict=True):
+        yield _row(document, document_nats)
 
-    Windows of `seq_len` advance by `stride`; each scores what its predecessor did not reach, so that every byte has at
-    least `seq_len - stride` bytes of context where its document has them.
+
+def metrics(rows: Sequence[Mapping[str, Any]], documents: Sequence[Document]) -> dict[str, float]:
+    """Over all bytes that `rows` score; "loss" is in nats per byte.
+
+    The compressors (gzip -9, xz -9e) get the documents that have a row as one stream.
     """
-    if not 0 < stride <= seq_len:
-        raise ValueError(f"stride {stride} must lie between 1 and seq_len {seq_len}")
-    nats = [0.0] * len(documents)
-    num_finished = 0
-    windows = _windows(documents, seq_len=seq_len, stride=stride)
-    while batch := list(islice(windows, batch_windows)):
-        for window, window_nats in zip(batch, _nats(model, batch), strict=True):
-            nats[window.document] += window_nats
-        for index in range(num_finished, batch[-1].document):
-            yield _row(documents[index], nats[index])
-        num_finished = batch[-1].document
-    for index in range(num_finished, len(documents)):
-        yield _row(documents[index], nats[index])
-
-
-def metrics(rows: Iterable[Mapping[str, Any]], documents: Sequence[Document]) -> dict[str, float]:
-    """Over all bytes of the documents that `rows` score; "loss" is in nats per byte.
-
-    The compressors (gzip -9, xz -9e) get the documents as one stream.
-    """
+    scored = {row["id"] for row in rows}
+    documents = [document for document in documents if document.name in scored]
     num_bytes = sum(len(document.content) for document in documents)
     bits = math.fsum(row["bits"] for row in rows)
     joined = b"".join(document.content for document in documents)
@@ -75,36 +61,6 @@ def metrics(rows: Iterable[Mapping[str, Any]], documents: Sequence[Document]) ->
         "xz_bits_per_byte": 8 * len(lzma.compress(joined, preset=9 | lzma.PRESET_EXTREME)) / num_bytes,
         "num_bytes": num_bytes,
     }
-
-
-class _Window(NamedTuple):
-    document: int
-    inputs_T: npt.NDArray[np.int64]
-    targets_T: npt.NDArray[np.int64]
-
-
-def _windows(documents: Sequence[Document], *, seq_len: int, stride: int) -> Iterator[_Window]:
-    for index, document in enumerate(documents):
-        bytes_N = np.frombuffer(SEPARATOR + document.content, dtype=np.uint8)
-        num_targets = len(document.content)
-        for start in range(0, max(1, num_targets - (seq_len - stride)), stride):
-            end = min(start + seq_len, num_targets)
-            inputs_T = np.zeros(seq_len, dtype=np.int64)
-            targets_T = np.full(seq_len, IGNORED, dtype=np.int64)
-            inputs_T[: end - start] = bytes_N[start:end]
-            first = start + seq_len - stride if start else 0  # what the window before has scored is ignored
-            targets_T[first - start : end - start] = bytes_N[first + 1 : end + 1]
-            yield _Window(index, inputs_T, targets_T)
-
-
-def _nats(model: nn.Module, windows: Sequence[_Window]) -> list[float]:
-    with inference(model) as device:
-        inputs_BT = torch.from_numpy(np.stack([window.inputs_T for window in windows])).to(device)
-        targets_BT = torch.from_numpy(np.stack([window.targets_T for window in windows])).to(device)
-        logits_BTV = model(inputs_BT)
-        nats_BT = F.cross_entropy(logits_BTV.transpose(1, 2), targets_BT, ignore_index=IGNORED, reduction="none")
-        nats: list[float] = nats_BT.sum(dim=1, dtype=torch.float64).tolist()
-    return nats
 
 
 def _row(document: Document, nats: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Completions of prompts: raw text to read, and the share of it that is Python.
+"""Completions of prompts: raw text to read, and the shares of it that are Python, go in circles, or are copied.
 
 "Is Python" means that `ast.parse` accepts it; nothing is executed.
 """
@@ -6,16 +6,19 @@
 import ast
 import re
 import warnings
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
-from zoo.corpus import SEPARATOR
-from zoo.generate import generate, noise_of
+from zoo.evals.copies import MIN_COPIED_BYTES, Training, longest_copy, repeats
+from zoo.evals.text import MAX_BATCH, bytes_of, completions_of, text_fields
 
-MAX_BATCH = 64
+SCORES = {
+    "parse_rate": {"field": "parses", "higher_is_better": True},
+    "repeat_rate": {"field": "repeats", "higher_is_better": False},
+    "copy_rate": {"field": "copies", "higher_is_better": False},
+}
 STATEMENT = re.compile(rb"(?!(?:else|elif|except|finally)\b)[A-Za-z_@]")  # how a line opens a top-level statement
 
 
@@ -33,35 +36,50 @@ def complete(
     max_positions: int,
     seed: int,
     top_p: float = 1.0,
+    training: Training = b"",
 ) -> Iterator[dict[str, Any]]:
-    """One row per (id, text): id, prompt, completion, parses. Rows come grouped by the prompts' lengths.
+    """One row per (id, text): id, prompt, completion, parses, repeats, copied_bytes, copies. Short prompts come first.
 
     A prompt stands at the start of a document, and its completion ends where the model ends the document, after
     `num_bytes` at the latest. A sample's random numbers depend on `seed` and its id alone, so it does not matter how
-    prompts are spread over processes.
+    prompts are spread over processes. Copies are looked for in `training`.
     """
-    by_length: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
-    for name, text in prompts:
-        by_length[len(text.encode())].append((name, text))
-    for group in by_length.values():
-        for start in range(0, len(group), MAX_BATCH):
-            batch = group[start : start + MAX_BATCH]
-            completions = generate(
-                model,
-                [SEPARATOR + text.encode() for _, text in batch],
-                [noise_of(name, seed=seed, num_bytes=num_bytes) for name, _ in batch],
-                temperature=temperature,
-                top_p=top_p,
-                max_positions=max_positions,
-            )
-            for (name, text), completion in zip(batch, completions, strict=True):
-                yield _row(name, text, completion.partition(SEPARATOR)[0])
+    in_order = sorted(prompts, key=lambda prompt: len(prompt[1].encode()))
+    for start in range(0, len(in_order), MAX_BATCH):
+        batch = in_order[start : start + MAX_BATCH]
+        done = completions_of(
+            model,
+            batch,
+            num_bytes=num_bytes,
+            temperature=temperature,
+            top_p=top_p,
+            max_positions=max_positions,
+            seed=seed,
+        )
+        for (name, text), completion in zip(batch, done, strict=True):
+            copied = longest_copy(completion, training)
+            row = {"id": name, "prompt": text, **text_fields(completion), "copied_bytes": copied}
+            yield rescore(row)
 
 
-def metrics(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """The share of samples that parse, and how many there are."""
-    parses = [row["parses"] for row in rows]
-    return {"parse_rate": sum(parses) / len(parses), "num_samples": len(parses)}
+def rescore(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores of a row that was kept, anew. What was copied stays as it was found: that takes the training text."""
+    completion = bytes_of(row)
+    return {
+        **row,
+        "parses": is_python(row["prompt"].encode() + completion),
+        "repeats": repeats(completion),
+        "copies": row.get("copied_bytes", 0) >= MIN_COPIED_BYTES,
+    }
+
+
+def metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Shares of samples that parse, that repeat themselves, that hold a copy; and how many samples there are."""
+    shares = {
+        metric: sum(row[score["field"]] for row in rows) / len(rows)  # bool counts as 0 or 1
+        for metric, score in SCORES.items()
+    }
+    return {**shares, "num_samples": len(rows)}
 
 
 def is_python(source: bytes) -> bool:
@@ -91,12 +109,3 @@ def complete_part(source: bytes) -> bytes:
     while last and lines[last - 1].startswith(b"@"):  # a decorator belongs to the statement below it
         last -= 1
     return b"".join(lines[:last])
-
-
-def _row(name: str, prompt: str, completion: bytes) -> dict[str, Any]:
-    return {
-        "id": name,
-        "prompt": prompt,
-        "completion": completion.decode(errors="backslashreplace"),
-        "parses": is_python(prompt.encode() + completion),
-    }

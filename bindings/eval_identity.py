@@ -1,0 +1,115 @@
+"""What the rows of an eval depend on beside the weights, as hashes: two equal identities mean equal rows.
+
+It is told from the config, the source files and the data, without torch where the data does not need it, so that a
+result that holds already is found at once.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from bindings.evals import KINDS, Answers, BitsPerByte, BitsPerToken, Completions, Eval, LmEval, MultipleChoice
+from bindings.run import Run
+
+if TYPE_CHECKING:
+    from bindings.examples import AnyCorpus
+    from harness.job import Eval as HarnessEval
+
+NOT_SETTINGS = {"prompts", "prompt", "prompt_file", "data"}  # their content counts, by a hash of its own
+
+
+def identities_of(run: Run, corpus: "AnyCorpus", names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The identity of each of these evals. Raises ValueError for a file of questions or prompts that is not there."""
+    from harness.streams import stream_seed
+
+    sample_seed = stream_seed(run.seed, "samples")
+    return {
+        name: identity_of(run.eval[name], corpus, seq_len=run.data.seq_len, sample_seed=sample_seed) for name in names
+    }
+
+
+def build_evals(run: Run, corpus: Any) -> "dict[str, HarnessEval]":
+    """The evals of a run, each with its identity. Raises Refused for questions that cannot be asked."""
+    from dataclasses import replace
+
+    from harness.launch import Refused
+    from harness.streams import stream_seed
+
+    evals = {}
+    for name, evaluation in run.eval.items():
+        try:
+            built = evaluation.build(corpus, seq_len=run.data.seq_len, seed=stream_seed(run.seed, "samples"))
+            evals[name] = replace(built, identity=identities_of(run, corpus, [name])[name])
+        except (ValueError, OSError) as error:
+            raise Refused(f"eval.{name}: {error}") from error
+    return evals
+
+
+def identity_of(evaluation: Eval, corpus: "AnyCorpus", *, seq_len: int, sample_seed: int) -> dict[str, Any]:
+    """Plain JSON; `sample_seed` counts where something is drawn."""
+    kinds = {schema: kind for kind, schema in KINDS.items()}
+    fields = attrs.asdict(evaluation)
+    prompts = prompts_of(evaluation)
+    draws = isinstance(evaluation, Completions) or (isinstance(evaluation, Answers) and evaluation.temperature > 0)
+    return {
+        "eval": kinds[type(evaluation)],
+        "version": evaluation.version,
+        "source_sha256": _sha256(_source(module) for module in evaluation.sources),
+        "prompts_sha256": _sha256(text.encode() for text in prompts) if prompts else None,
+        "data_sha256": _data_sha256(evaluation, corpus),
+        "decoding": _plain({key: value for key, value in fields.items() if key not in NOT_SETTINGS})
+        | {"seq_len": seq_len},
+        "seed": sample_seed if draws else None,
+    }
+
+
+def prompts_of(evaluation: Eval) -> tuple[str, ...]:
+    """The texts that an eval gives a model, as they are written."""
+    if isinstance(evaluation, Completions):
+        return evaluation.prompts
+    return (evaluation.template(),) if isinstance(evaluation, Answers) else ()
+
+
+def _data_sha256(evaluation: Eval, corpus: Any) -> str | None:
+    """Of the questions' file, or of the documents that are held out; None where there is neither."""
+    if isinstance(evaluation, Answers) or (isinstance(evaluation, MultipleChoice) and evaluation.data is not None):
+        try:
+            return _sha256([Path(evaluation.data or "").read_bytes()])
+        except OSError as error:
+            raise ValueError(f"{evaluation.data}: cannot be read ({error})") from error
+    if isinstance(evaluation, BitsPerByte | MultipleChoice):
+        return _sha256(part for document in corpus.held_out for part in (document.name.encode(), document.content))
+    if isinstance(evaluation, BitsPerToken):
+        return _sha256(
+            part for document in corpus.held_out for part in (document.name.encode(), bytes(document.tokens))
+        )
+    if isinstance(evaluation, LmEval) and evaluation.include_path is not None:
+        files = sorted(path for path in Path(evaluation.include_path).rglob("*") if path.is_file())
+        return _sha256(part for path in files for part in (path.name.encode(), path.read_bytes()))
+    return None
+
+
+def _sha256(parts: Iterable[bytes]) -> str:
+    """Of all parts, each with its length in front, so that no two lists have one hash."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)}:".encode())
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _source(module: str) -> bytes:
+    spec = find_spec(module)
+    assert spec is not None, module
+    assert spec.origin is not None, module
+    return Path(spec.origin).read_bytes()
+
+
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps({key: value for key, value in fields.items() if value is not None}))
+    return plain

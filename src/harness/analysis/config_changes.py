@@ -1,0 +1,28 @@
+"""What a run changed against another, from the resolved configs of both: keys and values, folded for reading."""
+
+from collections.abc import Mapping
+from typing import Any
+
+MAX_SHOWN_CHARACTERS = 40  # of one value; a prompt is longer
+
+
+def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Keys whose values differ; a kind that changed stands for all keys of its table."""
+    changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    switched = tuple(key.removesuffix("kind") for key in changed if key.endswith(".kind"))
+    return [key for key in changed if key.endswith(".kind") or not key.startswith(switched or "\0")]
+
+
+def folded(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """All changes on one short line: keys by their last word, those that changed alike (a key and its ties) once."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for key in changed_keys(before, after):
+        name = key.removesuffix(".kind").rpartition(".")[2]
+        alike.setdefault((value_text(before.get(key)), value_text(after.get(key))), []).append(name)
+    return ", ".join(f"{' = '.join(keys)} {old} → {new}" for (old, new), keys in alike.items())
+
+
+def value_text(value: Any) -> str:
+    """A value of a config as a cell shows it."""
+    text = "absent" if value is None else str(value)
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"

@@ -1,0 +1,100 @@
+"""A table that fits the width of a terminal: wide cells are cut, then the least needed columns left out and named."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+GAP = 2  # blanks between columns
+PIPED_WIDTH = 160  # where no terminal says how wide it is
+CUT = "…"
+HEAD_WIDTH = 8  # a title may be as wide as this before it breaks
+MAX_HEAD_LINES = 2
+NICE_TO_HAVE = 7  # columns of this need or more go before any cell is cut
+WORD = re.compile(r"[^_/ ]*[_/ ]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column: `least` is the width that its cells may be cut to, `need` its rank when not all have room."""
+
+    title: str
+    cells: Sequence[str]
+    right: bool = True
+    least: int | None = None
+    need: int = 0  # columns with the highest number go first; 0 always stays
+
+    @property
+    def width(self) -> int:
+        """The width that shows all of it."""
+        return max(*map(len, self.head), *map(len, self.cells), 0)
+
+    @property
+    def head(self) -> list[str]:
+        """The title on one line, or on two where the cells are narrow: `bits_` above `per_byte`."""
+        room = max(HEAD_WIDTH, *map(len, self.cells), 0)
+        lines = [""]
+        for word in WORD.findall(self.title):
+            if lines[-1] and len(lines[-1] + word) > room and len(lines) < MAX_HEAD_LINES:
+                lines.append("")
+            lines[-1] += word
+        return lines
+
+
+def screen_width() -> int:
+    """The columns of the terminal, as COLUMNS or the terminal itself say; of a pipe enough for a wide one."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return PIPED_WIDTH
+    return shutil.get_terminal_size().columns
+
+
+def fitted(columns: Sequence[Column], width: int) -> tuple[str, list[str]]:
+    """The lines of the table, and the titles of the columns that found no room."""
+    kept = [column for column in columns if any(column.cells) or column.need == 0]
+    left_out: list[str] = []
+    for needed, width_of in ((NICE_TO_HAVE, _full), (1, _least)):
+        while width_of(kept) > width and any(column.need >= needed for column in kept):
+            worst = max(kept, key=lambda column: column.need)
+            kept.remove(worst)
+            left_out.insert(0, worst.title)
+    widths = _widths(kept, width)
+    num_head_lines = max(len(column.head) for column in kept)
+    heads = [[""] * (num_head_lines - len(column.head)) + column.head for column in kept]
+    rows = [*zip(*heads, strict=True), *zip(*(column.cells for column in kept), strict=True)]
+    lines = [
+        (" " * GAP)
+        .join(
+            _cell(text, cell_width, right=column.right)
+            for text, cell_width, column in zip(row, widths, kept, strict=True)
+        )
+        .rstrip()
+        for row in rows
+    ]
+    return "\n".join(lines), left_out
+
+
+def _full(columns: Sequence[Column]) -> int:
+    return sum(column.width + GAP for column in columns) - GAP
+
+
+def _least(columns: Sequence[Column]) -> int:
+    return sum(min(column.width, column.least or column.width) + GAP for column in columns) - GAP
+
+
+def _widths(columns: Sequence[Column], width: int) -> list[int]:
+    """The full width of each column, less what is too much, taken from the widest that may be cut."""
+    widths = [column.width for column in columns]
+    while sum(widths) + GAP * (len(widths) - 1) > width:
+        spare = [(widths[at], at) for at, column in enumerate(columns) if widths[at] > (column.least or column.width)]
+        if not spare:
+            break
+        widths[max(spare)[1]] -= 1
+    return widths
+
+
+def _cell(text: str, width: int, *, right: bool) -> str:
+    if len(text) > width:
+        text = text[: max(0, width - 1)] + CUT
+    return text.rjust(width) if right else text.ljust(width)

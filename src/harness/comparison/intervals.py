@@ -1,0 +1,110 @@
+"""How sure a mean over items is: Wilson's interval for shares, Student's t for other scores, clustered where declared.
+
+At 20 items and a share of 0.97 the interval of the central limit theorem covers the truth in 46% of cases, Wilson's in
+97%; with 40 clusters of 10 and a correlation of 0.3 the unclustered one covers it in 69% (cf. Miller 2024, arXiv
+2411.00640).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+CONFIDENCE = 0.95
+POWER = 0.80
+FEW_CLUSTERS = 10  # below, even the clustered error is too small
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A mean with its 95% interval. `num_clusters` is 0 when items are independent; NaN bounds for fewer than two."""
+
+    mean: float
+    low: float
+    high: float
+    standard_error: float
+    num_items: int
+    num_clusters: int
+    method: str
+
+    @property
+    def minimum_detectable(self) -> float:
+        """The smallest true difference from a fixed value that is found in 80% of cases at this number of items."""
+        from scipy.stats import norm
+
+        return float(norm.ppf(0.5 + CONFIDENCE / 2) + norm.ppf(POWER)) * self.standard_error
+
+
+def interval(values: Mapping[str, float], clusters: Mapping[str, str] | None = None) -> Interval:
+    """The mean of one score over its items, by id."""
+    if clusters:
+        return _clustered(values, clusters)
+    numbers = list(values.values())
+    return _wilson(numbers) if numbers and set(numbers) <= {0.0, 1.0} else t_interval(numbers)
+
+
+def t_interval(numbers: list[float]) -> Interval:
+    """Student's t over independent numbers."""
+    from scipy import stats
+
+    count = len(numbers)
+    mean = math.fsum(numbers) / count if count else math.nan
+    if count < 2:
+        return _unknown(mean, count, "t")
+    error = math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (count - 1) / count)
+    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)) * error
+    return Interval(
+        mean=mean,
+        low=mean - reach,
+        high=mean + reach,
+        standard_error=error,
+        num_items=count,
+        num_clusters=0,
+        method="t",
+    )
+
+
+def _wilson(numbers: list[float]) -> Interval:
+    from statsmodels.stats.proportion import proportion_confint
+
+    count, hits = len(numbers), sum(numbers)
+    low, high = proportion_confint(hits, count, alpha=1 - CONFIDENCE, method="wilson")
+    mean = hits / count
+    error = math.sqrt(mean * (1 - mean) / count)
+    return Interval(
+        mean=mean,
+        low=float(low),
+        high=float(high),
+        standard_error=error,
+        num_items=count,
+        num_clusters=0,
+        method="Wilson",
+    )
+
+
+def _clustered(values: Mapping[str, float], clusters: Mapping[str, str]) -> Interval:
+    """The cluster-robust error of a mean, with statsmodels' small-sample factors and t of (clusters - 1) degrees."""
+    import numpy as np
+    from statsmodels.regression.linear_model import OLS
+
+    ids = list(values)
+    groups = np.unique([clusters[name] for name in ids], return_inverse=True)[1]
+    num_clusters = int(groups.max()) + 1 if ids else 0
+    numbers = np.array([values[name] for name in ids])
+    if num_clusters < 2:
+        return _unknown(float(numbers.mean()) if ids else math.nan, len(ids), "clustered t")
+    fit = OLS(numbers, np.ones(len(ids))).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
+    low, high = fit.conf_int(alpha=1 - CONFIDENCE)[0]
+    return Interval(
+        mean=float(fit.params[0]),
+        low=float(low),
+        high=float(high),
+        standard_error=float(fit.bse[0]),
+        num_items=len(ids),
+        num_clusters=num_clusters,
+        method="clustered t" if num_clusters >= FEW_CLUSTERS else f"clustered t; only {num_clusters} clusters",
+    )
+
+
+def _unknown(mean: float, count: int, method: str) -> Interval:
+    nan = math.nan
+    return Interval(mean=mean, low=nan, high=nan, standard_error=nan, num_items=count, num_clusters=0, method=method)

@@ -1,0 +1,82 @@
+"""Plain values made to fit a column of SQL: what does not fit becomes NULL, so that one odd file never fails a query.
+
+Nothing is converted that a person would not call the same: no text becomes a number but NaN and the infinities.
+"""
+
+import datetime as dt
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+from harness.rows import finite
+
+WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+MAX_BIGINT, MAX_INTEGER = 2**63, 2**31
+EXACT: dict[str, set[type]] = {
+    "VARCHAR": {str, type(None)},
+    "JSON": {str, type(None)},
+    "DOUBLE": {float, type(None)},
+    "BOOLEAN": {bool, type(None)},
+}
+
+
+def fitted(kind: str, values: list[Any]) -> list[Any]:
+    """The values of one column."""
+    if {type(value) for value in values} <= EXACT.get(kind, set()):
+        return values if kind not in ("VARCHAR", "JSON") or _is_unicode(values) else [_text(value) for value in values]
+    return [None if value is None else FIT[kind](value) for value in values]
+
+
+def _is_unicode(values: list[str | None]) -> bool:
+    """JSON may hold halves of characters, which no UTF-8 has."""
+    try:
+        "".join(filter(None, values)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    word = value if isinstance(value, str) else json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
+    return word.encode("utf-8", "replace").decode()
+
+
+def _double(value: Any) -> float | None:
+    if isinstance(value, str):
+        return WORDS.get(value)
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
+
+
+def _whole(value: Any, bound: int) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and -bound <= value < bound else None
+
+
+def _moment(value: Any) -> str | None:
+    """A time in UTC without a zone, from seconds since 1970 or from its words."""
+    try:
+        if isinstance(value, str):
+            moment = dt.datetime.fromisoformat(value)
+        else:
+            moment = dt.datetime.fromtimestamp(float(value), dt.UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+    return (moment.astimezone(dt.UTC) if moment.tzinfo else moment).replace(tzinfo=None).isoformat()
+
+
+FIT: dict[str, Callable[[Any], Any]] = {
+    "VARCHAR": _text,
+    "JSON": _text,
+    "DOUBLE": _double,
+    "BIGINT": lambda value: _whole(value, MAX_BIGINT),
+    "INTEGER": lambda value: _whole(value, MAX_INTEGER),
+    "BOOLEAN": lambda value: value if isinstance(value, bool) else None,
+    "TIMESTAMP": _moment,
+}

@@ -1,0 +1,92 @@
+"""Real runs on real GPUs: each test says what it needs, and is skipped with a clear word where that is not there."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+TRAIN = Path(__file__).parents[2] / "train.py"
+ACCELERATE = Path(sys.executable).parent / "accelerate"
+TIMEOUT_SECONDS = 280
+
+CONFIG = """
+why = "does a GPU give what a CPU gives?"
+seed = 1
+
+[data]
+kind = "text_files"
+paths = ["corpus/*.txt"]
+seq_len = 32
+
+[model]
+kind = "gpt"
+num_layers = 2
+width = 64
+num_heads = 2
+max_positions = 32
+
+[optimizer]
+kind = "adamw"
+lr = 0.003
+
+[schedule]
+kind = "constant"
+warmup_steps = 4
+
+[train]
+num_steps = 30
+batch_size = 8
+checkpoint_every_steps = 15
+
+[eval.held_out]
+kind = "bits_per_byte"
+stride = 16
+max_bytes = 300
+
+[log]
+every_steps = 10
+"""
+
+
+@pytest.fixture(autouse=True)
+def _needs(request: pytest.FixtureRequest) -> None:
+    """Skips the tests of a module where there are fewer GPUs than its NUM_GPUS."""
+    needed, there = request.module.NUM_GPUS, torch.cuda.device_count()
+    if there < needed:
+        pytest.skip(f"needs {needed} CUDA GPU{'s' if needed > 1 else ''}, and torch {torch.__version__} finds {there}")
+
+
+@pytest.fixture
+def losses(tmp_path: Path) -> Callable[..., list[float]]:
+    """`losses(device, processes=1, layer="")`: the loss of each step of a real run, by train.py under the launcher."""
+    (tmp_path / "corpus").mkdir()
+    for number in range(5):
+        words = [f"{number * 7919 + index * index * 104729:x}" for index in range(200)]
+        (tmp_path / "corpus" / f"{number}.txt").write_text(" ".join(words))
+    (tmp_path / "tiny.toml").write_text(CONFIG)
+
+    def losses_of(device: str, *, processes: int = 1, layer: str = "") -> list[float]:
+        folder = tmp_path / f"runs_{len(list(tmp_path.glob('runs_*')))}"
+        (tmp_path / "layer.toml").write_text(f'train.device = "{device}"\nlog.runs_dir = "{folder}"\n{layer}')
+        flags = ["--multi_gpu", "--num_machines", "1", "--main_process_port", "0"] if processes > 1 else []
+        command = [str(ACCELERATE), "launch", *flags, "--num_processes", str(processes), str(TRAIN)]
+        done = subprocess.run(
+            [*command, "tiny.toml", "layer.toml"],
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            env={**os.environ, "ACCELERATE_LOG_LEVEL": "error"},
+        )
+        assert done.returncode == 0, done.stderr[-4000:]
+        (run,) = folder.iterdir()
+        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+        return [row["train/loss"] for row in rows]
+
+    return losses_of

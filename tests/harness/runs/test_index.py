@@ -1,0 +1,138 @@
+"""The index holds nothing of its own: it follows the files, and may be broken or deleted at any time."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.synthetic_runs import make_store, run_name
+from harness import runs
+from harness.runs import index as index_module
+from harness.runs.index import KEEP_UNUSED_SECONDS, index_folder
+from harness.runs.source import LocalSource
+from tests.harness.runs.small_store import FINISHED, steps, write_rows, write_run
+
+SQL = "SELECT run, last, n FROM summaries WHERE key = 'train/loss' ORDER BY run"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    make_store(tmp_path / "runs", 20, 10)
+    return tmp_path / "runs"
+
+
+def folder_of(root: Path) -> Path:
+    return index_folder(LocalSource(root), None)
+
+
+def same(root: Path) -> None:
+    for sql in (
+        SQL,
+        "SELECT run, key, step, value FROM metrics ORDER BY ALL",
+        "SELECT run, state FROM runs ORDER BY run",
+    ):
+        assert runs.query(root, sql, index=True) == runs.query(root, sql, index=False)
+
+
+def test_new_runs_are_taken_in_and_those_that_went_are_gone(root: Path) -> None:
+    same(root)
+    make_store(root, 5, 10, first=20)
+    same(root)
+    shutil.rmtree(root / run_name(3))
+    (root / ".trash").mkdir()
+    (root / run_name(21)).rename(root / ".trash" / run_name(21))
+    same(root)
+    assert len(runs.query(root, "SELECT run FROM runs", index=True)[1]) == 23
+    (root / ".trash" / run_name(21)).rename(root / run_name(21))
+    same(root)
+
+
+def test_nothing_is_written_when_nothing_is_new(root: Path) -> None:
+    same(root)
+    before = {path: path.stat().st_mtime_ns for path in folder_of(root).rglob("*.parquet")}
+    same(root)
+    assert {path: path.stat().st_mtime_ns for path in folder_of(root).rglob("*.parquet")} == before
+
+
+def test_a_closed_run_that_goes_on_is_read_anew(root: Path) -> None:
+    same(root)
+    path = root / run_name(7)
+    rows = steps(0.1, 0.2, first=11, segment=1)
+    write_rows(path / "more", rows)
+    with (path / "metrics.jsonl").open("a") as file:
+        file.write((path / "more").read_text())
+    with (path / "events.jsonl").open("a") as file:
+        file.write('{"event":"resumed","t":1.0,"seg":1,"step":10}\n')
+    same(root)
+    with (path / "events.jsonl").open("a") as file:
+        file.write('{"event":"finished","t":1.0,"seg":1,"step":12,"reason":"finished"}\n')
+    same(root)
+    assert {run: n for run, _, n in runs.query(root, SQL, index=True)[1]}[run_name(7)] == 12
+
+
+def test_rows_of_a_live_run_are_read_from_where_the_last_look_ended(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    path = write_run(root, "live", rows=steps(3.0, 2.0), beat={})
+    assert runs.query(root, SQL, index=True)[1] == [("live", 2.0, 2)]
+    text = (path / "metrics.jsonl").read_text()
+    (path / "metrics.jsonl").write_text(text.replace("3.0", "7.0") + '{"step":3,"t":1,"seg":0,"train/loss":1.0}\n{"st')
+    connection = runs.open(root, index=True)  # the first rows are not read again: else the largest would be 7
+    assert connection.execute("SELECT last, max, n FROM summaries").fetchall() == [(1.0, 3.0, 3)]
+    assert connection.execute("SELECT torn_lines FROM runs").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "tails.json", "runs.parquet", "metrics.parquet", "hparams.parquet"])
+@pytest.mark.parametrize("how", ["deleted", "cut", "garbage"])
+def test_a_broken_index_makes_itself_anew(root: Path, name: str, how: str) -> None:
+    same(root)
+    (file,) = folder_of(root).rglob(name)
+    content = file.read_bytes()
+    if how == "deleted":
+        file.unlink()
+    else:
+        file.write_bytes(content[: len(content) // 2] if how == "cut" else b"\xff" * len(content))
+    same(root)
+
+
+def test_deleting_it_is_safe(root: Path) -> None:
+    same(root)
+    shutil.rmtree(folder_of(root))
+    same(root)
+
+
+def test_where_it_cannot_be_written_the_files_are_read(root: Path) -> None:
+    folder_of(root).parent.mkdir(parents=True)
+    folder_of(root).write_text("in the way")
+    same(root)
+
+
+def test_parts_stay_few_and_old_ones_go(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for first in range(20, 60, 2):
+        make_store(root, 2, 10, first=first)
+        runs.query(root, SQL, index=True)
+    same(root)
+    used = len(index_module._read(folder_of(root)))
+    assert used <= 5
+    assert len(list(folder_of(root).glob("part-*"))) > used  # somebody may still read them
+    later = time.time() + 2 * KEEP_UNUSED_SECONDS
+    monkeypatch.setattr(time, "time", lambda: later)
+    write_run(root, "last", rows=steps(1.0), events=FINISHED)
+    runs.query(root, SQL, index=True)
+    assert len(list(folder_of(root).glob("part-*"))) == len(index_module._read(folder_of(root)))
+
+
+def test_an_upgrade_of_another_version_has_an_index_of_its_own(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    write_run(root, "a", events=FINISHED, config={"lr": 1})
+
+    def upgrade(config: dict[str, object]) -> dict[str, object]:
+        return {f"optimizer.{key}": value for key, value in config.items()}
+
+    assert "lr" in runs.table(root, ["*"], index=True)
+    assert "optimizer.lr" in runs.table(root, ["*"], index=True, upgrade=upgrade)

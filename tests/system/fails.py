@@ -1,0 +1,62 @@
+"""A run on two processes in which one fails, in the way that is asked for: accelerate launch fails.py RUNS WAY."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from harness.launch import exit_with
+
+STEP, RANK = 4, int(os.environ["RANK"])
+
+
+def fail_if(is_due: bool, way: str) -> None:
+    """Fails in this way, and leaves the time of it in the file `failed_at`."""
+    if is_due:
+        Path("failed_at").write_text(str(time.time()))
+        if way == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if way == "hung":
+            time.sleep(600)
+        raise ValueError(f"ours, on rank {RANK}")
+
+
+def main(arguments: list[str]) -> int:
+    """Trains the small job of the harness tests, with a failure in it."""
+    runs_dir, way = arguments
+    from harness.job import Eval
+    from harness.ranks import Timeouts
+    from harness.record import Experiment
+    from harness.session import train_session
+    from tests.harness.small_job import build_job, loss_sum
+
+    calls = iter(range(1_000))
+
+    def failing_loss(model: Any, batch: Any) -> Any:
+        is_due = next(calls) == STEP and (way == "both" or (way in {"raised", "killed", "hung"} and RANK == 1))
+        fail_if(is_due, way)
+        return loss_sum(model, batch)
+
+    def failing_rows(_model: Any, items: Any) -> Any:
+        fail_if(way == "in an eval" and RANK == 0, way)
+        fail_if(way == "beside a long eval" and RANK == 1, way)
+        if way == "beside a long eval":
+            time.sleep(600)
+        return [{"id": item} for item in items]
+
+    evals = {"a": Eval(items=range(4), rows=failing_rows, metrics=lambda _rows: {"n": 1.0})}
+    train_session(
+        lambda _ranks: build_job(loss_sum=failing_loss, evals=evals, eval_every_steps=2 * STEP),
+        Experiment(name="fails", why="", config={}),
+        device="cpu",
+        num_threads=1,
+        timeouts=Timeouts(start_seconds=60, steady_seconds=3),
+        deterministic=False,
+        runs_dir=Path(runs_dir),
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    exit_with(main)
