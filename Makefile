@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 CONFIG ?= configs/22_lr_001_23.toml
+SEED   ?= 1
 
 VENV := .venv
 BIN  := $(VENV)/bin
@@ -11,10 +12,10 @@ PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export ACCELERATE_LOG_LEVEL := error
 
 .DEFAULT_GOAL := help
-.PHONY: help train test check constraints clean
+.PHONY: help train test test-gpu chaos check constraints clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  PYTHON=python3.12 names the interpreter of a new $(VENV); CONFIG=FILE is what make train runs"
 
 train: $(VENV)/.can_train ## install what training needs, then run the main job
@@ -22,6 +23,13 @@ train: $(VENV)/.can_train ## install what training needs, then run the main job
 
 test: $(VENV)/.can_test ## install what tests need, then run them
 	$(BIN)/pytest
+
+test-gpu: $(VENV)/.can_test ## run what only GPUs can check; skips with a word where there is none
+	$(BIN)/pytest tests/gpu -rs
+
+chaos: $(VENV)/.can_test ## kill, break and fill up runs and stores at random: SEED=N for other moments
+	$(BIN)/python tests/chaos/trainer.py --kills 30 --seed $(SEED)
+	$(BIN)/python tests/chaos/store_writing.py --seed $(SEED)
 
 check: $(VENV)/.can_test ## format, lint, types and import contracts, changing nothing
 	$(BIN)/ruff format --check
@@ -48,8 +56,12 @@ $(VENV)/.can_train: pyproject.toml constraints.txt | $(BIN)/pip
 	@touch $@
 
 $(VENV)/.can_test: $(VENV)/.can_train
-	@echo "installing pytest, hypothesis, ruff, mypy and import-linter into $(VENV) (once)"
+	@echo "installing what tests need into $(VENV): pytest, ruff, mypy, DuckDB, four trackers, a browser's driver (about 2 GB; once)"
 	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { \
+	    echo "installing chromium, in which the pages are tested"; export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y chromium >/dev/null 2>&1; }; } \
+	    || echo "no chromium here: tests/browser will be skipped (sudo apt-get install chromium)"
 	@touch $@
 
 $(BIN)/pip:

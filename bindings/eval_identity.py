@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from bindings.evals import KINDS, Answers, BitsPerByte, BitsPerToken, Completions, Eval, LmEval, MultipleChoice
+from bindings.evals import KINDS, BitsPerByte, BitsPerToken, Completions, Eval
+from bindings.questions import Answers, LmEval, MultipleChoice
 from bindings.run import Run
 
 if TYPE_CHECKING:

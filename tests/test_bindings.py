@@ -30,6 +30,7 @@ from bindings.optimizer import AdamW, Muon, Sgd
 from bindings.parallel import Ddp, Fsdp, Single
 from bindings.precision import Bf16, Fp16, Fp32
 from bindings.profile import NoProfile, TorchProfile
+from bindings.questions import Answers, LmEval, MultipleChoice
 from bindings.run import Log, Run, Train
 from bindings.schedule import Constant, Cosine, Linear, Wsd
 from bindings.sources import LibrarySource, TextFilesSource, TokenShardsSource
@@ -67,6 +68,9 @@ VALID: dict[type, dict[str, Any]] = {
     Wsd: {"total_steps": 10, "warmup_steps": 2, "decay_steps": 3},
     BitsPerByte: {"stride": 4},
     Completions: {"prompts": ("def ",), "num_bytes": 4},
+    Answers: {"scorer": "exact_match", "data": "a.jsonl", "prompt": "{prompt}", "num_bytes": 4},
+    MultipleChoice: {},
+    LmEval: {"tasks": ("one",)},
     Train: {"num_steps": 10, "batch_size": 8},
     Raise: {},
     Skip: {},
@@ -168,6 +172,18 @@ WRONG: dict[type, dict[str, Sequence[Any]]] = {
         "temperature": POSITIVE,
         "top_p": (0.0, 1.1, math.nan),
     },
+    Answers: {
+        "scorer": ("no_such_scorer",),
+        "data": ("",),
+        "prompt": (None,),
+        "prompt_file": ("beside.txt",),
+        "num_bytes": COUNT,
+        "end": ("",),
+        "temperature": (-0.1, math.nan),
+        "top_p": (0.0, 1.1, math.nan),
+    },
+    MultipleChoice: {"num_questions": COUNT, "batch_choices": COUNT},
+    LmEval: {"tasks": ((),), "max_questions": COUNT, "num_bytes": COUNT},
     Train: {
         "num_steps": COUNT,
         "batch_size": COUNT,

@@ -30,6 +30,7 @@ _TOMLLIB_PLACE = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
 # tomllib takes quadratic time over the parts of a dotted key, so absurd ones are refused before it sees them.
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 _ABSURD_KEY = f"(?:{_PART}){{{MAX_DEPTH}}}"
+_LONG_LINE = rf"\n[^\n]{{{2 * MAX_DEPTH},}}"  # a shorter one has room for no such key
 
 
 def read_layer(path: FilePath, name: str) -> Layer:
@@ -65,12 +66,9 @@ def _decode(data: bytes, name: str) -> str:
 
 
 def _refuse_absurd_keys(unparsed: Layer) -> None:
-    lines = unparsed.text.split("\n")
-    if max(map(len, lines)) < 2 * MAX_DEPTH:
-        return
-    for number, line in enumerate(lines):
+    for match in re.finditer(_LONG_LINE, f"\n{unparsed.text}"):
+        line, start = match[0][1:], match.start()
         if line.count(".") >= MAX_DEPTH and re.search(_ABSURD_KEY, line):
-            start = _offset(unparsed.text, number + 1, 1)
             spot = Spot(unparsed, span=Span(start, start + len(line)))
             raise ConfigError([Problem(f"a dotted key of over {MAX_DEPTH} parts", spot=spot)])
 

@@ -68,10 +68,8 @@ def _rows(run: Path, name: str, step: int) -> list[dict[str, Any]]:
 
 def _last_metrics(run: Path) -> dict[str, float]:
     """What the last evaluation of a run gave, by its events."""
-    metrics = next(
-        (row["metrics"] for row in reversed(read(run / "events.jsonl")) if row.get("event") == "evaluated"), {}
-    )
-    return {key: float(WORDS.get(value, value)) for key, value in metrics.items()}
+    evaluated = [row["metrics"] for row in read(run / "events.jsonl") if row.get("event") == "evaluated"]
+    return {key: float(WORDS.get(value, value)) for key, value in evaluated[-1].items()} if evaluated else {}
 
 
 def _unlike_evals(run: Path, parent: Path) -> dict[str, str]:

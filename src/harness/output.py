@@ -21,6 +21,7 @@ SOURCE = Path(__file__).parents[1]
 START = "import sys; sys.path.insert(0, {!r}); import runpy; runpy.run_module('harness.tee', run_name='__main__')"
 STDOUT, STDERR = 1, 2
 LINE_BUFFERED = 1  # _IOLBF of <stdio.h>
+PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # no RANK, as it is no worker, and no secret
 MAX_WAIT_SECONDS = 2.0  # for the last words, at the end
 
 
@@ -91,6 +92,7 @@ def _start(before: dict[int, int]) -> tuple[int, "subprocess.Popen[bytes]"]:
     tee = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", START.format(str(SOURCE)), str(control_read), *pairs],
         stdin=subprocess.DEVNULL,
+        env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
         pass_fds=[*reads, *before.values()],
         process_group=0,  # Ctrl-C and a kill of the group are for the run; its last words come after them
     )

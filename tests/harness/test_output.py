@@ -110,6 +110,14 @@ def test_a_resumed_run_appends(tmp_path: Path) -> None:
     assert lines == ["before it has a name", "first", "before it has a name", "second"]
 
 
+def test_the_process_beside_has_no_environment_of_a_worker(tmp_path: Path) -> None:
+    body = "import psutil\nprint(*[sorted(child.environ()) for child in psutil.Process().children()])"
+    environment = {**os.environ, "RANK": "0", "WANDB_API_KEY": "x"}
+    command = [*program(body), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environment)
+    assert not {"RANK", "WANDB_API_KEY"} & set(re.findall(r"\w+", done.stdout))
+
+
 def test_no_process_is_left_behind(tmp_path: Path) -> None:
     body = "import psutil\nprint(*[child.pid for child in psutil.Process().children()])"
     done = subprocess.run([*program(body), str(tmp_path)], capture_output=True, text=True, timeout=60, check=True)

@@ -175,5 +175,6 @@ def test_bytes_that_are_no_text_are_shown_and_do_not_parse() -> None:
     assert completions.is_python(b"x = '\xff'\ny = 1\n") is False
 
 
-def test_parse_rate_is_a_share() -> None:
-    assert completions.metrics([{"parses": True}, {"parses": False}]) == {"parse_rate": 0.5, "num_samples": 2}
+def test_rates_are_shares() -> None:
+    rows = [{"parses": True, "repeats": True, "copies": False}, {"parses": False, "repeats": True, "copies": False}]
+    assert completions.metrics(rows) == {"parse_rate": 0.5, "repeat_rate": 1.0, "copy_rate": 0.0, "num_samples": 2}

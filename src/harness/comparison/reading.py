@@ -32,7 +32,7 @@ MEASURED_ON = {
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """One eval of one run at one step. `identity` is empty where the run kept none."""
+    """One eval of one run at one step. `identity` is empty where the run kept none; `settings` are of its config."""
 
     folder: Path
     step: int
@@ -40,6 +40,7 @@ class Reading:
     rows: Sequence[Row]
     scores: Sequence[Score]
     identity: Mapping[str, Any]
+    settings: Mapping[str, Any]
 
 
 def read_metrics(run: Path, name: str, *, step: int | None = None) -> dict[str, float]:
@@ -74,7 +75,15 @@ def read_eval(run: Path, name: str, *, step: int | None = None) -> Reading | Non
         raise Refused(f"{folder / 'samples.jsonl'}: a row has no id, so it cannot be found in another run")
     if len({str(row["id"]) for row in rows}) < len(rows):
         raise Refused(f"{folder / 'samples.jsonl'}: two rows have the same id, so items cannot be paired")
-    return Reading(folder=folder, step=_step_of(folder), metrics=metrics, rows=rows, scores=scores, identity=identity)
+    return Reading(
+        folder=folder,
+        step=_step_of(folder),
+        metrics=metrics,
+        rows=rows,
+        scores=scores,
+        identity=identity,
+        settings={} if identity else _settings(run, name),
+    )
 
 
 def _folder(run: Path, name: str, step: int | None) -> Path | None:
@@ -98,7 +107,7 @@ def unlike(a: Reading, b: Reading) -> str:
         for field, what in MEASURED_ON.items()
         if field in a.identity and field in b.identity and a.identity[field] != b.identity[field]
     ]
-    return "; ".join(differing) or _unlike_rows(a, b)
+    return "; ".join(differing) or _unlike_settings(a, b) or _unlike_rows(a, b)
 
 
 def unknown_fields(a: Reading, b: Reading) -> list[str]:
@@ -120,6 +129,22 @@ def named(ids: Sequence[str]) -> str:
     """Some ids for a sentence: the first ones, and how many more."""
     rest = f" and {len(ids) - MAX_NAMES_SHOWN} more" if len(ids) > MAX_NAMES_SHOWN else ""
     return ", ".join(map(visible, ids[:MAX_NAMES_SHOWN])) + rest
+
+
+def _settings(run: Path, name: str) -> dict[str, Any]:
+    """What the config of a run says of an eval; nothing where it cannot be read."""
+    try:
+        config = json.loads((run / "config.json").read_bytes())
+        return {key: entry["value"] for key, entry in config.items() if key.startswith(f"eval.{name}.")}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _unlike_settings(a: Reading, b: Reading) -> str:
+    """Of runs without identity: settings of the eval that both had and that are not the same."""
+    shared = a.settings.keys() & b.settings.keys()
+    apart = _apart(*({key: one.settings[key] for key in sorted(shared)} for one in (a, b)))
+    return f"its settings differ ({visible(apart)})" if apart else ""
 
 
 def _unlike_rows(a: Reading, b: Reading) -> str:

@@ -74,17 +74,24 @@ def _evals(told: Told, width: int) -> list[str]:
     names = [f"{one.eval}/{one.score.metric}" for one in compared]
     numbers = [
         Column(title="eval", cells=names, right=False),
-        Column(title="good", cells=["high" if one.score.higher_is_better else "low" for one in compared], right=False),
-        Column(title="A [95%]", cells=[_interval(one.a.interval) for one in compared]),
-        Column(title="B [95%]", cells=[_interval(one.b.interval) for one in compared]),
+        Column(
+            title="good",
+            cells=["high" if one.score.higher_is_better else "low" for one in compared],
+            right=False,
+            need=2,
+        ),
+        Column(title="A [95%]", cells=[_interval(one.a.interval) for one in compared], need=1),
+        Column(title="B [95%]", cells=[_interval(one.b.interval) for one in compared], need=1),
         Column(title="B - A [95%]", cells=[_interval(one.paired.difference, sign="+") for one in compared]),
         Column(title="p", cells=[p_text(one.verdict.p) for one in compared]),
         Column(title="B is", cells=[word_text(one) for one in compared], right=False),
     ]
     steps = {(one.a.step, one.b.step) for one in compared}
+    text, left_out = fitted(numbers, width - INDENT)
     return [
         f"evals of B against A on the same items{_at(steps)}; p by Holm over {len(compared)}",
-        *_indented(fitted(numbers, width - INDENT)[0]),
+        *_indented(text),
+        *([f"  no room for {', '.join(left_out)}; a wider terminal or --format json has all"] if left_out else []),
         "",
         *_indented(fitted(_item_columns(names, compared), width - INDENT)[0]),
         *_remarks(compared),
@@ -131,7 +138,7 @@ def _remarks(compared: Sequence[Compared]) -> list[str]:
             unknown.setdefault(one.unknown, {})[one.eval] = None
     for fields, evals in unknown.items():
         kept = "none was kept" if len(fields) == len(MEASURED_ON) else f"no {', '.join(fields)} kept"
-        lines[f"  identity unknown of {', '.join(evals)}: {kept}, so ids and rows alone were checked"] = None
+        lines[f"  identity unknown of {', '.join(evals)}: {kept}, so ids, rows and settings alone were checked"] = None
     return list(lines)
 
 

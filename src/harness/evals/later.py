@@ -62,7 +62,7 @@ def choose_checkpoint(run: Path, which: str, *, lowest: str | None, highest: str
 
 
 def seal_of(checkpoint: Path) -> str:
-    """What the checkpoint's manifest says of itself; whether its files agree is looked at on loading. Raises Refused."""
+    """What a checkpoint's manifest says of itself; whether its files agree is looked at on loading. Raises Refused."""
     try:
         return str(json.loads((checkpoint / "manifest.json").read_bytes())["sha256"])
     except (OSError, ValueError, LookupError, TypeError) as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.analysis.numbers import short
 from harness.analysis.screen import Column, fitted
+from harness.comparison.address import Address, visible
 from harness.evals.later import result_of
 from harness.evals.samples import NUMBERS, SAMPLES, write_json
 from harness.rows import last_rows, read
@@ -29,13 +30,12 @@ def told(run: Path, name: str, folder: Path) -> dict[str, Any]:
     return {
         "run": run.name,
         "eval": name,
-        "step": result.get("step"),
+        "step": int(folder.name.removeprefix("step_")),
         "metrics": result.get("metrics", {}),
         "num_rows": result.get("num_rows"),
         "num_errors": result.get("num_errors", 0),
         "seconds": result.get("seconds"),
         "intervals": intervals_of(folder, result),
-        "address": f"{run.name}/{name}/{folder.name}",
     }
 
 
@@ -79,19 +79,16 @@ def table_text(results: Sequence[dict[str, Any]], width: int) -> str:
     return text + (f"\n(no room for {', '.join(left_out)})" if left_out else "")
 
 
-def samples_text(address: str, rows: Sequence[dict[str, Any]]) -> str:
-    """Raw samples, each below its address; what cannot be printed is escaped."""
+def samples_text(result: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+    """Raw samples of what `told` gave, each below its address; what cannot be seen is escaped."""
     lines = []
     for row in rows:
         text = f"{row.get('prompt', '')}{row.get('completion', '')}"
         rest = {key: value for key, value in row.items() if key not in ("id", "prompt", "completion")}
         said = [repr(text)[:SAMPLE_CHARACTERS]] if text else []
-        lines += [f"{address}#{row['id']}", *(f"    {line}" for line in [*said, _row_text(rest)])]
+        address = Address(run=result["run"], eval=result["eval"], step=result["step"], id=str(row["id"]))
+        lines += [str(address), *(f"    {visible(line)}" for line in [*said, json.dumps(rest)[:SAMPLE_CHARACTERS]])]
     return "\n".join(lines)
-
-
-def _row_text(row: dict[str, Any]) -> str:
-    return json.dumps(row)[:SAMPLE_CHARACTERS]
 
 
 def _worked_out(folder: Path, result: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -65,7 +65,7 @@ def curves_json(request: Request) -> Response:
     return JSONResponse(
         {
             "metric": metric,
-            "curves": [_sent(curve, weight, metric) for curve in curves],
+            "curves": [sent_curve(curve, weight, metric) for curve in curves],
             "is_live": any(state_of(root / run) == "running" for run in runs),
         }
     )
@@ -139,7 +139,7 @@ def rows_page(request: Request) -> Response:
     return page("rows.html", **heading(request, run), tab="", key=key, rows=shown, number=number, has_more=has_more)
 
 
-def _sent(curve: Curve, weight: float, metric: str) -> dict[str, Any]:
+def sent_curve(curve: Curve, weight: float, metric: str) -> dict[str, Any]:
     """One curve as JSON; what is not finite is a gap, and its number is said."""
     shown = thinned(smoothed(curve, weight) if weight else curve, MAX_POINTS)
     last = next((value for value in reversed(curve.values) if value is not None), None)

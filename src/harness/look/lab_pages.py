@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from harness.analysis import wide
 from harness.analysis.find import parent_of
 from harness.analysis.overview import headline, overview
-from harness.analysis.seeds import SeededRun, replicates
+from harness.analysis.seeds import Replicates, Science, SeededRun, replicates
 from harness.launch import Refused
 from harness.lineage import Name, tree_lines
 from harness.look.edges import edge_words
@@ -28,12 +28,17 @@ MAX_GROUPED = 2_000  # runs that are looked through for equal configs
 
 def lab_page(request: Request) -> Response:
     """The table of runs, or of configurations with their seeds together."""
-    return page("lab.html", **request.app.state.tables.ask(lambda store: lab_values(request, store)))
+    return page(
+        "lab.html",
+        **request.app.state.tables.ask(
+            lambda store: lab_values(request.query_params, store, request.app.state.science)
+        ),
+    )
 
 
-def lab_values(request: Request, store: Any) -> dict[str, Any]:
-    """All that the table shows."""
-    query = request.query_params
+def lab_values(asked: Mapping[str, str], store: Any, science: Science) -> dict[str, Any]:
+    """All that the table shows; `asked` is what the address says."""
+    query = QueryParams(asked)
     where, sort = (one_statement(query.get(name, "").strip()) for name in ("where", "sort"))
     names, total = wide.choose(store, where=where or None, sort=sort or None, limit=None)
     is_grouped = query.get("group") == "seeds"
@@ -53,7 +58,7 @@ def lab_values(request: Request, store: Any) -> dict[str, Any]:
         "keys": keys,
         "offered": [*keys, *(key for key in known if key not in keys)][:MAX_KEYS_OFFERED],
         "rows": [] if is_grouped else rows,
-        "groups": _groups(rows, request.app.state.science) if is_grouped else [],
+        "groups": _groups(rows, science) if is_grouped else [],
         "is_grouped": is_grouped,
         "link": lambda **change: "?" + _with(query, change),
         "number_link": number_link,
@@ -97,7 +102,7 @@ def edge_json(request: Request) -> Response:
     return JSONResponse({"words": edge_words(parent, root / run) if parent else []})
 
 
-def _groups(rows: Sequence[Mapping[str, Any]], science: Any) -> list[Any]:
+def _groups(rows: Sequence[Mapping[str, Any]], science: Science) -> list[Replicates]:
     """Runs that differ in their seed alone, together."""
     return replicates(
         [

@@ -80,7 +80,9 @@ class Guard:
         """
         own = "/" + address.lstrip("/")  # an address that begins with // is another host
         go_on = f'<meta http-equiv="refresh" content="0;url={escape(own)}">'
-        response = HTMLResponse(f'<!doctype html><meta charset="utf-8">{go_on}<title>look</title>')
+        response = HTMLResponse(
+            f'<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">{go_on}<title>look</title>'
+        )
         response.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
         return response
 

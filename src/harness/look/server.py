@@ -6,6 +6,7 @@ errors. Nothing is served by its path on disk but the files in static/ and plotl
 
 import secrets
 import socket
+import threading
 import webbrowser
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -50,20 +51,25 @@ def make_app(
     """
     from harness.look.pages import page_routes
 
-    app = Starlette(
+    app = bare_app([*routes, *page_routes()])
+    app.state.root = root.absolute()
+    app.state.tables = Tables(app.state.root, upgrade)
+    threading.Thread(target=app.state.tables.open, daemon=True).start()  # while the browser starts
+    app.state.science = science
+    app.state.looks = set()  # samples counted as looked at since the start
+    return Guard(app, token)
+
+
+def bare_app(routes: Sequence[BaseRoute]) -> Starlette:
+    """Routes with the frame's files and its way of telling errors, and nothing of the runs; a Guard goes around it."""
+    return Starlette(
         routes=[
             *routes,
-            *page_routes(),
             Route("/static/plotly.min.js", plotly_file),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         exception_handlers={Refused: _refused, HTTPException: _failed, Exception: _broken},
     )
-    app.state.root = root.absolute()
-    app.state.tables = Tables(app.state.root, upgrade)
-    app.state.science = science
-    app.state.looks = set()  # samples counted as looked at since the start
-    return Guard(app, token)
 
 
 def new_token() -> str:

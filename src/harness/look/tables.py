@@ -30,6 +30,7 @@ class Tables:
 
     def __init__(self, root: Path, upgrade: Upgrade | None) -> None:
         self._root, self._upgrade = root, upgrade
+        self._first = threading.Lock()  # whoever comes while the store is opened for the first time waits for that
         self._lock, self._opening = threading.Lock(), threading.Lock()
         self._connection: Any = None
         self._opened_at = self._seconds = 0.0
@@ -65,10 +66,9 @@ class Tables:
 
     def _keep_fresh(self) -> None:
         if self._connection is None:
-            with self._opening:
-                pass  # somebody opens it already, or nobody does
-            if self._connection is None:
-                self.open()
+            with self._first:
+                if self._connection is None:
+                    self.open()
         elif self._is_old() and not self._opening.locked():
             threading.Thread(target=self.open, daemon=True).start()
 

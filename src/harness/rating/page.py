@@ -13,8 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
-from harness.look.server import page, rendered, sent_json, serve
+from harness.look.security import Guard
+from harness.look.server import bare_app, page, rendered, sent_json, serve
 from harness.rating.result import result
 from harness.rating.result_text import as_text
 from harness.rating.sitting import NotNext, Sitting
@@ -24,8 +26,12 @@ PAGE = "/rate"
 
 
 def serve_sitting(sitting: Sitting, root: Path, *, port: int, is_opened: bool) -> None:
-    """Serves until it is interrupted. Raises Refused for a port that is taken."""
-    serve(root, port=port, page=PAGE, is_opened=is_opened, routes=rating_routes(sitting, root))
+    """Serves this sitting and no other page, until it is interrupted. Raises Refused for a port that is taken."""
+
+    def make(token: str) -> ASGIApp:
+        return Guard(bare_app(rating_routes(sitting, root)), token)
+
+    serve(make, port=port, page=PAGE, is_opened=is_opened)
 
 
 def rating_routes(sitting: Sitting, root: Path) -> list[BaseRoute]:

@@ -4,13 +4,14 @@ Only rows that hold a text can be chosen between. Ids that one run lacks, rows w
 are left out and counted; runs that were not measured alike are refused.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.analysis.names import unknown
 from harness.comparison.address import Address, visible
-from harness.comparison.reading import Reading, read_evals, unlike
+from harness.comparison.reading import Reading, eval_names, read_eval, unlike
 from harness.launch import Refused
 
 TEXT = "completion"  # the field of a row that is read
@@ -71,7 +72,7 @@ def read_pairs(a: Path, b: Path, name: str) -> Pairs:
         raise Refused(f"{a.name}: a run cannot be rated against itself\n  help: name two runs")
     if a.parent.resolve() != b.parent.resolve():
         raise Refused(f"{a} and {b} are in two stores\n  help: votes stand beside the runs, so both must be in one")
-    readings = [read_evals(run, name=name)[name] for run in (a, b)]
+    readings = _read(a, name), _read(b, name)
     difference = unlike(*readings)
     if difference:
         raise Refused(
@@ -88,7 +89,8 @@ def read_pairs(a: Path, b: Path, name: str) -> Pairs:
 
 
 def _pairs(a: str, b: str, name: str, reading_a: Reading, reading_b: Reading) -> Pairs:
-    rows_a, rows_b = _by_id(reading_a), _by_id(reading_b)
+    rows_a = {str(row["id"]): row for row in reading_a.rows}
+    rows_b = {str(row["id"]): row for row in reading_b.rows}
     shared = [key for key in rows_a if key in rows_b]
     whole = [key for key in shared if _is_whole(rows_a[key]) and _is_whole(rows_b[key])]
     if shared and not any(isinstance(rows_a[key].get(TEXT), str) for key in shared):
@@ -114,12 +116,11 @@ def _pairs(a: str, b: str, name: str, reading_a: Reading, reading_b: Reading) ->
     )
 
 
-def _by_id(reading: Reading) -> dict[str, Mapping[str, Any]]:
-    rows: Sequence[Mapping[str, Any]] = reading.rows
-    found = {str(row["id"]): row for row in rows}
-    if len(found) < len(rows):
-        raise Refused(f"{reading.folder / 'samples.jsonl'}: two rows have the same id")
-    return found
+def _read(run: Path, name: str) -> Reading:
+    reading = read_eval(run, name)
+    if reading is None:
+        raise unknown("eval", name, eval_names(run), where=f" in {run.name}")
+    return reading
 
 
 def _is_whole(row: Mapping[str, Any]) -> bool:

@@ -67,7 +67,7 @@ def num_needed(mean: float, scatter: float = 1.0) -> int | None:
 
     if mean == 0.5:
         return None
-    found = normal_sample_size_one_tail(
+    found: float = normal_sample_size_one_tail(
         abs(mean - 0.5),
         POWER,
         (1 - CONFIDENCE) / 2,

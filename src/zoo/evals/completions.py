@@ -14,7 +14,7 @@ from torch import nn
 from zoo.evals.copies import MIN_COPIED_BYTES, Training, longest_copy, repeats
 from zoo.evals.text import MAX_BATCH, bytes_of, completions_of, text_fields
 
-SCORES = {
+SCORES: dict[str, dict[str, Any]] = {
     "parse_rate": {"field": "parses", "higher_is_better": True},
     "repeat_rate": {"field": "repeats", "higher_is_better": False},
     "copy_rate": {"field": "copies", "higher_is_better": False},

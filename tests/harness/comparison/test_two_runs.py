@@ -96,6 +96,14 @@ def test_runs_without_identity_are_held_to_their_rows(runs: tuple[Path, Path]) -
     assert "`prompt` differs on 1 of 2 ids (p0)" in not_compared[0].why
 
 
+def test_runs_without_identity_are_held_to_the_settings_of_their_configs(tmp_path: Path) -> None:
+    runs = [bare_run(tmp_path, f"0{at}_run", at, **{"eval.e.prompts": ["def "] * at}) for at in (1, 2)]
+    for run in runs:
+        write_eval(run, "e", rows({"x": True}), OK)
+    with pytest.raises(Refused, match=r"its settings differ \(eval.e.prompts"):
+        compare_runs(*runs)
+
+
 def test_another_source_of_the_same_version_is_a_remark(runs: tuple[Path, Path]) -> None:
     for at, run in enumerate(runs):
         write_eval(run, "e", rows({"x": True}), OK, identity={**IDENTITY, "source_sha256": str(at)})

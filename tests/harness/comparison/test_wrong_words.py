@@ -44,7 +44,7 @@ class Items:
         bits = self.bits_per_byte + self.random.normal(scale=0.1, size=NUM_ITEMS) - gain["bits"]
         of_passage = self.random.normal(scale=0.5, size=NUM_CLUSTERS)[self.passage]
         logprob = self.logprob + of_passage + self.random.normal(scale=0.5, size=NUM_ITEMS) + gain["questions"]
-        rows = {
+        rows: dict[str, list[dict[str, Any]]] = {
             "parses": [{"ok": bool(value)} for value in ok],
             "bits": [
                 {"bits": float(value * size), "num_bytes": int(size)}
@@ -75,7 +75,7 @@ def words(tmp_path: Path, *, seed: int, better: bool) -> list[dict[str, str]]:
     """The words of 200 comparisons of two runs; the second is truly better, or truly equal."""
     a, b = (bare_run(tmp_path, f"0{number}_run", number) for number in (1, 2))
     random = np.random.default_rng(seed)
-    told = []
+    told: list[dict[str, str]] = []
     for _ in range(NUM_COMPARISONS):
         items = Items(random)
         items.write(a, better=False)

@@ -139,6 +139,12 @@ function drawParallel(chart) {
 }
 
 const form = document.getElementById("curves");
+const kept = document.getElementById("chart")?.dataset.curves; // of a page on disk
+if (kept) {
+  drawCurves(document.getElementById("chart"), JSON.parse(kept), { x: false, y: true });
+  fillEnds(JSON.parse(kept));
+  document.querySelectorAll("#ends a").forEach((link) => link.replaceWith(link.textContent)); // they lead nowhere here
+}
 if (form) followCurves(form, document.getElementById("chart"));
 const parallel = document.getElementById("parallel");
 if (parallel) drawParallel(parallel);

@@ -30,11 +30,11 @@ const watcher = new IntersectionObserver((seen) => {
   for (const one of seen) {
     if (!one.isIntersecting) continue;
     watcher.unobserve(one.target);
-    waiting.push(one.target);
+    waiting.push(one.target.querySelector("[data-edge]"));
   }
   askNext();
 });
-document.querySelectorAll("[data-edge]").forEach((cell) => watcher.observe(cell));
+document.querySelectorAll("[data-edge]").forEach((cell) => watcher.observe(cell.parentElement));
 
 document.addEventListener("keydown", (pressed) => {
   if (pressed.key !== "/" || pressed.ctrlKey || pressed.metaKey || /^(INPUT|TEXTAREA|SELECT)$/.test(pressed.target.tagName)) return;
