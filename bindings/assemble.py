@@ -85,7 +85,7 @@ def build_job(run: Run, ranks: "Ranks", *, run_path: Path | None = None) -> "Job
         examples=examples,
         loss_sum=next_token_loss,
         num_targets=num_targets,
-        evals=build_evals(run, corpus),
+        evals=build_evals(run.eval, corpus, seq_len=run.data.seq_len, sample_seed=stream_seed(run.seed, "samples")),
         autocast=run.precision.build(),
         loss_scale=run.precision.build_loss_scale(),
         average=run.average.build(model),

@@ -15,7 +15,6 @@ import attrs
 
 from bindings.evals import KINDS, BitsPerByte, BitsPerToken, Completions, Eval
 from bindings.questions import Answers, LmEval, MultipleChoice
-from bindings.run import Run
 
 if TYPE_CHECKING:
     from bindings.examples import AnyCorpus
@@ -24,28 +23,20 @@ if TYPE_CHECKING:
 NOT_SETTINGS = {"prompts", "prompt", "prompt_file", "data"}  # their content counts, by a hash of its own
 
 
-def identities_of(run: Run, corpus: "AnyCorpus", names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The identity of each of these evals. Raises ValueError for a file of questions or prompts that is not there."""
-    from harness.streams import stream_seed
-
-    sample_seed = stream_seed(run.seed, "samples")
-    return {
-        name: identity_of(run.eval[name], corpus, seq_len=run.data.seq_len, sample_seed=sample_seed) for name in names
-    }
-
-
-def build_evals(run: Run, corpus: Any) -> "dict[str, HarnessEval]":
-    """The evals of a run, each with its identity. Raises Refused for questions that cannot be asked."""
+def build_evals(
+    evaluations: Mapping[str, Eval], corpus: Any, *, seq_len: int, sample_seed: int
+) -> "dict[str, HarnessEval]":
+    """The evals, each with its identity. Raises Refused for questions that cannot be asked."""
     from dataclasses import replace
 
     from harness.launch import Refused
-    from harness.streams import stream_seed
 
     evals = {}
-    for name, evaluation in run.eval.items():
+    for name, evaluation in evaluations.items():
         try:
-            built = evaluation.build(corpus, seq_len=run.data.seq_len, seed=stream_seed(run.seed, "samples"))
-            evals[name] = replace(built, identity=identities_of(run, corpus, [name])[name])
+            built = evaluation.build(corpus, seq_len=seq_len, seed=sample_seed)
+            identity = identity_of(evaluation, corpus, seq_len=seq_len, sample_seed=sample_seed)
+            evals[name] = replace(built, identity=identity)
         except (ValueError, OSError) as error:
             raise Refused(f"eval.{name}: {error}") from error
     return evals

@@ -8,7 +8,7 @@ import attrs
 
 from bindings.activations import Keep
 from bindings.compilation import NoCompile
-from bindings.eval_identity import build_evals, identities_of
+from bindings.eval_identity import build_evals, identity_of
 from bindings.parallel import Ddp
 from bindings.profile import NoProfile
 from bindings.run import Run
@@ -26,13 +26,19 @@ def cells_of(run: Run, path: Path, *, names: Sequence[str], which: str) -> "list
     """
     from harness.evals.later import Cell, choose_checkpoint, seal_of
     from harness.launch import Refused
+    from harness.streams import stream_seed
 
     if unknown := [name for name in names if name not in run.eval]:
         there = ", ".join(run.eval) or "none"
         raise Refused(f"{path}: no eval {unknown[0]!r} in its config\n  help: it has {there}; --add FILE brings others")
     checkpoint = choose_checkpoint(path, which, lowest=run.train.keep_lowest, highest=run.train.keep_highest)
     try:
-        identities = identities_of(run, run.data.build(), names or run.eval)
+        corpus = run.data.build()
+        seed = stream_seed(run.seed, "samples")
+        identities = {
+            name: identity_of(run.eval[name], corpus, seq_len=run.data.seq_len, sample_seed=seed)
+            for name in names or run.eval
+        }
     except (ValueError, OSError) as error:
         raise Refused(f"{path}: {error}") from error
     seal = seal_of(checkpoint)
@@ -57,8 +63,14 @@ def build_job_for_evals(run: Run, path: Path, ranks: "Ranks") -> "Job":
 
 def evals_alone(run: Run) -> "dict[str, Eval]":
     """The evals without a model, to score what was kept. Raises Refused."""
-    corpus: Any = run.data.build()
-    return build_evals(run, corpus)
+    from harness.launch import Refused
+    from harness.streams import stream_seed
+
+    try:
+        corpus = run.data.build()
+    except (ValueError, OSError) as error:
+        raise Refused(f"data: {error}") from error
+    return build_evals(run.eval, corpus, seq_len=run.data.seq_len, sample_seed=stream_seed(run.seed, "samples"))
 
 
 def _unkept(run: Run) -> Any:

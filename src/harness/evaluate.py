@@ -5,8 +5,8 @@ One item that cannot be scored is a row that says why; an eval of which no item 
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +53,17 @@ def evaluate(
     evaluation = job.evals[name]
     started = time.perf_counter()
     with _weights_of_evals(job):
-        weights = weights_fingerprint(job.model) if evaluation.identity else ""
-        key = {"identity": evaluation.identity, "weights": weights, **facts} if evaluation.identity else {}
-        samples = Samples(final, key) if final is not None else None
+        samples = Samples(final, _key(job, evaluation, facts)) if final is not None else None
         kept = samples.kept if samples else {}
         rows = [with_numbers(row, evaluation.scores) for row in kept.values()]
-        for row in _rows_of_all_ranks(job, evaluation, ranks, _left(evaluation, ranks.from_main(set(kept)))):
-            assert samples is not None, "rows off the main process"
-            samples.write(row)
-            rows.append(row)
+        left = _left(evaluation, ranks.from_main(set(kept)))
+        with closing(
+            _rows_of_all_ranks(job, evaluation, ranks, left)
+        ) as fresh:  # inference mode ends on a full disk too
+            for row in fresh:
+                assert samples is not None, "rows off the main process"
+                samples.write(row)
+                rows.append(row)
     if samples is None:
         return {}
     rows.sort(key=lambda row: str(row["id"]))
@@ -105,13 +107,20 @@ def _weights_of_evals(job: Job) -> Iterator[None]:
         yield
 
 
+def _key(job: Job, evaluation: Eval, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """All that the rows depend on; nothing where that is not known, or rows cannot be told apart."""
+    if not evaluation.identity or evaluation.id_of is None:
+        return {}
+    return {"identity": evaluation.identity, "weights": weights_fingerprint(job.model), **facts}
+
+
 def _left(evaluation: Eval, kept: set[str]) -> Sequence[Any]:
     if not kept or evaluation.id_of is None:
         return evaluation.items
     return [item for item in evaluation.items if evaluation.id_of(item) not in kept]
 
 
-def _rows_of_all_ranks(job: Job, evaluation: Eval, ranks: Ranks, items: Sequence[Any]) -> Iterator[Row]:
+def _rows_of_all_ranks(job: Job, evaluation: Eval, ranks: Ranks, items: Sequence[Any]) -> Generator[Row]:
     """Rows as they come, on the main process: one by one of one process, in portions of several.
 
     Item i is scored by rank i % num_processes.

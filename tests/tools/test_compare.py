@@ -84,6 +84,19 @@ def test_runs_that_cannot_be_told_apart_are_0(ask: Ask, study: tuple[Path, Path]
     assert "cannot tell: all items are equal" in out
 
 
+def test_seeds_stand_apart_from_items(ask: Ask, study: tuple[Path, Path], tmp_path: Path) -> None:
+    for number, seed in ((3, 2), (4, 3)):
+        for base, lr in (("01_base", 0.01), ("01_lr_02_02", 0.02)):
+            run = bare_run(tmp_path / "runs", f"{base}_seed", number, seed=seed, **{"optimizer.lr": lr})
+            sampled = [{"id": f"p{at}", "ok": at < seed + 500 * (lr - 0.01)} for at in range(20)]
+            write_eval(run, "quiz", sampled, OK, step=1200)
+    code, out, _ = ask(*(run.name for run in study))
+    (line,) = [line for line in out.splitlines() if "Welch p" in line]
+    assert code == 1
+    assert "quiz/rate  A 0.1333 ± 0.029 (n 3)  B 0.4833 ± 0.19 (n 3)" in line, "0.15 0.1 0.15 and 0.7 0.35 0.4"
+    assert "one run each" not in out
+
+
 @pytest.mark.usefixtures("study")
 def test_json_has_all_digits_and_all_items(ask: Ask) -> None:
     code, out, _ = ask("1", "2", "--format", "json")

@@ -43,7 +43,8 @@ def compare_paired(a: Scored, b: Scored) -> Paired:
         difference = t_interval(list(differences.values()))
     else:
         p, test = _sign_flips(differences, clusters), "sign flips of clusters" if clusters else "sign flips"
-        difference = interval(differences, clusters) if clusters else t_interval(list(differences.values()))
+        spread = _spread(differences, a.weights)
+        difference = interval(spread, clusters) if clusters else t_interval(list(spread.values()))
     wins = tuple(name for name, value in differences.items() if value > 0)
     losses = tuple(name for name, value in differences.items() if value < 0)
     return Paired(
@@ -56,6 +57,17 @@ def compare_paired(a: Scored, b: Scored) -> Paired:
         num_unmatched=len(a.values.keys() ^ b.values.keys()),
         correlation=_correlation([a.values[name] for name in ids], [b.values[name] for name in ids]),
     )
+
+
+def _spread(differences: Mapping[str, float], weights: Mapping[str, float]) -> Mapping[str, float]:
+    """The differences, with the same mean; of a ratio without what comes only from items of different size.
+
+    The linearization of a ratio of sums (Cochran 1977, "Sampling Techniques", section 6.3).
+    """
+    if not weights:
+        return differences
+    mean = math.fsum(differences.values()) / len(differences)
+    return {name: value - mean * (weights[name] - 1) for name, value in differences.items()}
 
 
 def _mcnemar(differences: Mapping[str, float]) -> float:

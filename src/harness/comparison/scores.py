@@ -1,7 +1,7 @@
 """What an eval's rows say as one number per item, so that its mean is the metric."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -26,6 +26,7 @@ class Scored:
     clusters: Mapping[str, str]  # id -> cluster; empty when the score declares none
     num_errors: int
     num_empty: int
+    weights: Mapping[str, float] = field(default_factory=dict)  # with `per`: id -> its part of the denominator, mean 1
 
     @property
     def mean(self) -> float:
@@ -49,6 +50,7 @@ def score_rows(rows: Sequence[Row], score: Score) -> Scored:
         clusters={str(row["id"]): str(row[score.cluster]) for row in filled} if score.cluster else {},
         num_errors=len(rows) - len(whole),
         num_empty=len(whole) - len(filled),
+        weights={str(row["id"]): float(row[score.per]) / unit for row in filled} if score.per else {},
     )
 
 

@@ -98,7 +98,7 @@ def compare_runs(
     measured = [one for one in found if isinstance(one, _Measured)]
     if not measured:
         whys = "".join(f"\n  {one.eval}: {one.why}" for one in refusals) or "\n  neither run has an eval that ended"
-        raise Refused(f"{a.name} and {b.name} have nothing to compare{whys}\n  help: tools/eval runs evals of a run")
+        raise Refused(f"{a.name} and {b.name} have nothing to compare{whys}\n  help: tools/eval evaluates a run again")
     judged = verdicts([(one.paired, one.score.higher_is_better) for one in measured])
     return [_compared(one, verdict) for one, verdict in zip(measured, judged, strict=True)], refusals
 

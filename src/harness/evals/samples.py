@@ -64,6 +64,8 @@ class Samples:
 
     def _rows_of_a_killed_start(self) -> dict[str, dict[str, Any]]:
         """The rows without an error: those get another chance."""
+        if not self._key:
+            return {}
         try:
             key = json.loads((self._beside / KEY).read_bytes())
             rows = read(self._beside / SAMPLES)

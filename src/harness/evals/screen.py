@@ -69,7 +69,7 @@ def table_text(results: Sequence[dict[str, Any]], width: int) -> str:
         Column(title="metric", cells=[metric for _, metric, _ in lines], right=False),
         Column(title="value", cells=[short(value) for *_, value in lines]),
         Column(title="95% interval", cells=[_reach(interval) for interval, _ in inner], right=False),
-        Column(title="detectable", cells=[_number(interval, "minimum_detectable") for interval, _ in inner], need=2),
+        Column(title="detectable", cells=[_detectable(interval) for interval, _ in inner], need=2),
         Column(title="items", cells=[_number(interval, "num_items") for interval, _ in inner], need=1),
         Column(title="errors", cells=[_some(interval, "num_errors") for interval, _ in inner], need=1),
         Column(title="empty", cells=[_some(interval, "num_empty") for interval, _ in inner], need=1),
@@ -112,7 +112,18 @@ def _worked_out(folder: Path, result: dict[str, Any]) -> dict[str, dict[str, Any
 
 def _reach(interval: dict[str, Any]) -> str:
     low, high = _float(interval.get("low")), _float(interval.get("high"))
-    return f"{short(low)} to {short(high)}" if math.isfinite(low) and math.isfinite(high) else ""
+    return f"{_near_zero(low)} to {_near_zero(high)}" if math.isfinite(low) and math.isfinite(high) else ""
+
+
+def _near_zero(bound: float) -> str:
+    """A bound, where what the arithmetic left of 0 is 0."""
+    return short(0.0 if abs(bound) < 1e-12 else bound)
+
+
+def _detectable(interval: dict[str, Any]) -> str:
+    """Nothing where all items are alike or there is one: then it is not known."""
+    least = _float(interval.get("minimum_detectable"))
+    return short(least) if math.isfinite(least) and least > 0 else ""
 
 
 def _number(interval: dict[str, Any], key: str) -> str:

@@ -25,7 +25,7 @@ from harness.state import state_of
 FEW_CURVES = 6  # shown when nothing is chosen
 MAX_POINTS = 2_000  # of one curve
 MAX_LINES = 500  # runs in parallel coordinates
-MAX_AXES = 10
+MAX_AXES = 9
 ROWS_OF_A_PAGE = 200
 LOSS = "train/loss"
 
@@ -142,7 +142,7 @@ def rows_page(request: Request) -> Response:
 def sent_curve(curve: Curve, weight: float, metric: str) -> dict[str, Any]:
     """One curve as JSON; what is not finite is a gap, and its number is said."""
     shown = thinned(smoothed(curve, weight) if weight else curve, MAX_POINTS)
-    last = next((value for value in reversed(curve.values) if value is not None), None)
+    last = curve.values[-1] if curve.values else None
     return {
         "run": curve.run,
         "experiment": curve.experiment,

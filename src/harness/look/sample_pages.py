@@ -1,6 +1,7 @@
 """The pages of raw samples, which are a run's first page, and what is said from there."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -91,18 +92,18 @@ async def say_from_page(request: Request) -> Response:
 
 
 def _said(request: Request, sent: Mapping[str, Any]) -> dict[str, Any]:
-    root, event, places = request.app.state.root, sent.get("event"), sent.get("places")
-    names = {name: sent.get(name) for name in ("run", "eval")}
-    step, text = sent.get("step"), sent.get("text", "")
-    is_well_formed = (
-        all(isinstance(one, str) for one in (event, text, *names.values()))
-        and isinstance(step, int)
-        and isinstance(places, list)
-        and all(isinstance(place, int) for place in places)
-    )
-    if not is_well_formed:
+    root: Path = request.app.state.root
+    texts = [sent.get(name, "") for name in ("run", "eval", "event", "text")]
+    step, places = sent.get("step"), sent.get("places")
+    if (
+        not all(isinstance(text, str) for text in texts)
+        or not isinstance(step, int)
+        or not isinstance(places, list)
+        or not all(isinstance(place, int) for place in places)
+    ):
         raise Refused("this cannot be said about samples")
-    at = find_eval_step(root, names["run"], names["eval"], step)
+    run, name, event, text = texts
+    at = find_eval_step(root, run, name, step)
     samples = samples_of(root, at)
     if not all(0 <= place < len(samples.rows) for place in places):
         raise Refused("there is no such sample")

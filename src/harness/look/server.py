@@ -29,7 +29,7 @@ from harness.analysis.seeds import Science
 from harness.launch import Refused
 from harness.look.security import Guard
 from harness.look.tables import Tables
-from harness.look.visible import folded, plain, visible
+from harness.look.visible import breakable, folded, plain, visible
 from harness.runs.facts import Upgrade
 
 HERE = Path(__file__).parent
@@ -44,17 +44,20 @@ def make_app(
     routes: Sequence[BaseRoute] = (),
     science: Science = dict,
     upgrade: Upgrade | None = None,
+    starts_tables: bool = False,
 ) -> ASGIApp:
     """The page over the runs in `root`, for whoever has the token. `routes` come before its own.
 
     `science` gives what of a config changes what is learnt, `upgrade` takes an older run's config to today's names.
+    `starts_tables` opens the whole store at once; without it the first page that asks many runs does.
     """
     from harness.look.pages import page_routes
 
     app = bare_app([*routes, *page_routes()])
     app.state.root = root.absolute()
     app.state.tables = Tables(app.state.root, upgrade)
-    threading.Thread(target=app.state.tables.open, daemon=True).start()  # while the browser starts
+    if starts_tables:
+        threading.Thread(target=app.state.tables.first, daemon=True).start()  # while the browser starts
     app.state.science = science
     app.state.looks = set()  # samples counted as looked at since the start
     return Guard(app, token)
@@ -117,6 +120,7 @@ def templates() -> jinja2.Environment:
     found.filters |= {
         "visible": visible,
         "plain": plain,
+        "breakable": breakable,
         "folded": folded,
         "short": short,
         "signed": signed,

@@ -30,7 +30,7 @@ class Tables:
 
     def __init__(self, root: Path, upgrade: Upgrade | None) -> None:
         self._root, self._upgrade = root, upgrade
-        self._first = threading.Lock()  # whoever comes while the store is opened for the first time waits for that
+        self._first = threading.Lock()
         self._lock, self._opening = threading.Lock(), threading.Lock()
         self._connection: Any = None
         self._opened_at = self._seconds = 0.0
@@ -49,6 +49,12 @@ class Tables:
         except failures() as error:
             raise wide.refusal(error) from error
 
+    def first(self) -> None:
+        """Opens the store unless it is open already, or about to be: then it waits for that."""
+        with self._first:
+            if self._connection is None:
+                self.open()
+
     def open(self) -> None:
         """Opens the store, in place of what was open before."""
         with self._opening:
@@ -66,9 +72,7 @@ class Tables:
 
     def _keep_fresh(self) -> None:
         if self._connection is None:
-            with self._first:
-                if self._connection is None:
-                    self.open()
+            self.first()
         elif self._is_old() and not self._opening.locked():
             threading.Thread(target=self.open, daemon=True).start()
 

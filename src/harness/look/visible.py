@@ -36,6 +36,11 @@ def visible(text: object) -> Markup:
     return Markup(_marked(str(text), _html_mark, lambda plain: str(escape(plain))))  # noqa: S704 - escaped piece by piece
 
 
+def breakable(key: object) -> Markup:
+    """A key or path, which a narrow column may break after each slash and dot."""
+    return Markup("<wbr>").join(map(visible, re.findall(r"[^/.]*[/.]|[^/.]+", str(key))))
+
+
 def plain(text: object) -> str:
     """The text with its marks as words, for a terminal, an attribute or a title."""
     return _marked(str(text), lambda short, _: f"⟨{short}⟩", lambda piece: piece)

@@ -8,15 +8,16 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.analysis import remarks
 from harness.claim import NO_LOCKS
 from harness.launch import Refused
 from harness.rating.pairs import Pair, Pairs
 from harness.rating.schedule import Showing, repeats_in
-from harness.rating.votes import Choice, standing
+from harness.rating.votes import TAG, Choice, standing
 from harness.rows import RowWriter, read
 
 MAX_CHARACTERS = 10_000  # of a note
@@ -64,6 +65,8 @@ class Sitting:
         sides = {"left": showing.left, "right": showing.right}
         names = {side: self.pairs.name_of(run) for side, run in sides.items()}
         addresses = {side: self.pairs.address(run, showing.id) for side, run in sides.items()}
+        if not self.is_repeat[index]:
+            self._say_about_samples(index, [{"event": "looked"}])
         self._append(
             "vote",
             index,
@@ -90,6 +93,8 @@ class Sitting:
         if not text.strip() or len(text) > MAX_CHARACTERS:
             raise ValueError(f"a note has 1 to {MAX_CHARACTERS:,} characters")
         self._append("note", index, text=text)
+        said = [{"event": "sample_tag", "text": tag} for tag in dict.fromkeys(TAG.findall(text))]
+        self._say_about_samples(index, said)
 
     def close(self) -> None:
         """Lets another process have the file."""
@@ -98,6 +103,16 @@ class Sitting:
     def _expect(self, index: int, wanted: int) -> None:
         if index != wanted or not 0 <= index < len(self):
             raise NotNext("that press was not stored: another tab was there first, and this is where it stands now")
+
+    def _say_about_samples(self, index: int, said: Sequence[Mapping[str, Any]]) -> None:
+        """Rows about both texts of a pair, where tools/look writes its own: read there, counted there, tagged there."""
+        pairs, name = self.pairs, self.shown[index].id
+        samples = [
+            {"run": run, "eval": pairs.eval, "step": step, "id": name}
+            for run, step in ((pairs.a, pairs.step_a), (pairs.b, pairs.step_b))
+        ]
+        if said:
+            remarks.append(self.path.parent.parent, [{**one, **sample} for one in said for sample in samples])
 
     def _append(self, event: str, index: int, **fields: Any) -> None:
         """One row, synced. Where that fails, the file says what stands: the row may be there, whole or in part."""

@@ -8,7 +8,7 @@ from typing import Any
 MAX_QUESTIONS = 1_000_000
 
 
-def read_questions(path: Path, *, fields: Sequence[str] = ()) -> list[dict[str, Any]]:
+def read_questions(path: Path, fields: Sequence[str] = ()) -> list[dict[str, Any]]:
     """The questions of a file, in order. ValueError, with file and line, for what is wrong in it."""
     try:
         lines = path.read_text("utf-8").splitlines()

@@ -168,3 +168,22 @@ def test_one_seed_says_nothing_and_three_say_welch() -> None:
     noise = compare_seeds([1.0, 1.1, 0.9], [2.0, 2.1, 1.7])
     assert noise.p == pytest.approx(float(stats.ttest_ind([1.0, 1.1, 0.9], [2.0, 2.1, 1.7], equal_var=False).pvalue))
     assert noise.num_seeds_needed is not None
+
+
+def test_a_ratio_is_as_sure_as_its_items_agree_whatever_their_sizes() -> None:
+    random = np.random.default_rng(7)
+    found = []
+    for _ in range(NUM_SIMULATED):
+        sizes = random.gamma(1.0, 10_000.0, size=60) + 1
+        noise = random.normal(scale=0.02, size=60)
+        sides = [
+            [
+                {"id": index, "bits": rate * size, "num_bytes": size}
+                for index, (rate, size) in enumerate(zip(rates, sizes, strict=True))
+            ]
+            for rates in (1.6 + noise * 0, 1.5 + noise)
+        ]
+        a, b = (score_rows(rows, scores_of({}, rows)[0]) for rows in sides)
+        found.append(compare_paired(a, b).difference)
+    assert COVERED[0] <= share_covered(-0.1, [(one.low, one.high) for one in found]) <= COVERED[1]
+    assert np.mean([one.high - one.low for one in found]) < 0.02, "sizes that differ are no doubt about the rate"

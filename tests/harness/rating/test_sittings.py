@@ -57,6 +57,8 @@ def test_a_vote_is_a_row_that_says_all_of_it(tmp_path: Path) -> None:
         "seed": 5,
         "is_repeat": False,
     }
+    (notes,) = (tmp_path / "notes").glob("*.jsonl")
+    assert [(one["event"], one["run"], one["step"]) for one in read(notes)] == [("looked", run, 100) for run in NAMES]
     assert row["addresses"]["left"] == f"{on_left}/completions/step_00000100#{row['id']}"
 
 
@@ -176,6 +178,9 @@ def test_notes_are_kept_and_their_tags_found(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="10,000"):
             sitting.note(0, text)
     assert set(tags_in(read(sitting.path))) == {"repeats", "made-up"}
+    (path,) = (tmp_path / "notes").glob("*.jsonl")
+    said = [(row["event"], row["run"], row["text"]) for row in read(path)]
+    assert said == [("sample_tag", run, tag) for tag in ("repeats", "made-up") for run in NAMES]
 
 
 def test_rows_that_no_sitting_wrote_stand_for_nothing(tmp_path: Path) -> None:

@@ -76,23 +76,35 @@ def test_a_line_without_end_costs_its_file_and_no_other(root: Path) -> None:
         assert problems == [(None,), ("metrics.jsonl: cannot be read",)]
 
 
+CONTENTS = [b"", b"{", b"[]", b"\0" * 99, b'{"metrics":3,"seg":"x","step":[1]}\n', None]
+FILES = ["run.json", "config.json", "summary.json", "events.jsonl", "metrics.jsonl"]
+
+
 @pytest.mark.parametrize("index", [False, True])
-@pytest.mark.parametrize("name", ["run.json", "config.json", "summary.json", "events.jsonl", "metrics.jsonl"])
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\0" * 99, b'{"metrics":3,"seg":"x","step":[1]}\n', None])
-def test_a_broken_file_is_a_problem_of_its_run_alone(root: Path, name: str, content: bytes | None, index: bool) -> None:
-    write_run(root, "a", events=FINISHED, rows=steps(3.0, 2.0, 1.0), config={"lr": 1})
-    path = write_run(root, "b", events=FINISHED, rows=steps(9.0), config={"lr": 2}, summary={"seg": 0, "metrics": {}})
-    (path / name).unlink()
-    if content is None:
-        (path / name).mkdir()
-    else:
-        (path / name).write_bytes(content)
+def test_a_broken_file_is_a_problem_of_its_run_alone(root: Path, index: bool) -> None:
+    write_run(root, "sound", events=FINISHED, rows=steps(3.0, 2.0, 1.0), config={"lr": 1})
+    for name in FILES:
+        for at, content in enumerate(CONTENTS):
+            run = f"{name} {at}"
+            path = write_run(
+                root, run, events=FINISHED, rows=steps(9.0), config={"lr": 2}, summary={"seg": 0, "metrics": {}}
+            )
+            (path / name).unlink()
+            if content is None:
+                (path / name).mkdir()
+            else:
+                (path / name).write_bytes(content)
     table = runs.table(root, ["lr"], ["train/loss"], index=index).set_index("run")
-    assert table.loc["a", ["state", "lr", "train/loss"]].tolist() == ["finished", 1, 1.0]
-    assert set(table.index) == {"a", "b"}
+    assert table.loc["sound", ["state", "lr", "train/loss"]].tolist() == ["finished", 1, 1.0]
+    assert len(table) == 1 + len(FILES) * len(CONTENTS)
     connection = runs.open(root, index=index)
     for view in ("metrics", "configs", "events", "summaries", "samples"):
         connection.execute(f"SELECT count(*) FROM {view}").fetchall()
+    told = dict(connection.execute("SELECT run, problems FROM runs").fetchall())
+    assert "run.json: not JSON" in told["run.json 1"]
+    assert "config.json: no JSON object" in told["config.json 2"]
+    assert "Is a directory" in told["events.jsonl 5"]
+    assert told["sound"] is None
 
 
 def test_odd_values_are_null_and_never_fail(root: Path) -> None:

@@ -109,6 +109,13 @@ function axisOf(values) { // numbers by their size, by their logarithm where the
   return { ticks: shown.map((value) => String(Number(value.toPrecision(4)))), at, tickAt: (place) => at(shown[place]) };
 }
 
+function between(rank) { // from blue by grey to vermilion, which people who see two colours tell apart
+  const ends = [[0, 114, 178], [150, 150, 150], [213, 94, 0]];
+  const [from, to] = rank < 0.5 ? [ends[0], ends[1]] : [ends[1], ends[2]];
+  const part = rank < 0.5 ? 2 * rank : 2 * rank - 1;
+  return `rgb(${from.map((one, at) => Math.round(one + (to[at] - one) * part)).join()})`;
+}
+
 function drawParallel(chart) {
   const names = JSON.parse(chart.dataset.axes);
   const rows = [...document.querySelectorAll("#lines tbody tr")];
@@ -121,14 +128,14 @@ function drawParallel(chart) {
       type: "scatter", mode: "lines", x: names.map((_, axis) => axis), y: line.map((value, axis) => axes[axis].at(value)),
       name: escaped(rows[at].querySelector("a").textContent), customdata: names.map(() => rows[at].dataset.run), hoverinfo: "name",
       hoverlabel: { namelength: 60 }, connectgaps: true,
-      line: { width: 2, color: `hsl(${Math.round(215 - 190 * rank)} 80% ${isDark ? 62 : 40}%)` },
+      line: { width: 2, color: between(rank) },
     };
   });
   const annotations = axes.flatMap((axis, number) => axis.ticks.map((tick, at) => ({
     x: number, y: axis.tickAt(at), text: escaped(tick.length > 18 ? `${tick.slice(0, 17)}…` : tick), showarrow: false, xanchor: number === last ? "right" : "left", xshift: number === last ? -4 : 4,
     font: { size: 11, color: INK }, bgcolor: isDark ? "#14181dcc" : "#ffffffcc",
   })));
-  const width = Math.max(chart.parentElement.clientWidth, 125 * names.length);
+  const width = Math.max(chart.parentElement.clientWidth, 110 * names.length);
   Plotly.newPlot(chart, traces, layout({
     width, height: 470, showlegend: false, annotations, margin: { l: 40, r: 40, t: 60, b: 15 },
     xaxis: { tickvals: names.map((_, axis) => axis), ticktext: names.map((name) => escaped(name.replaceAll(/[./]/g, "$& ").split(" ").reduce((lines, part) => { const kept = lines.at(-1); return kept && (kept + part).length <= 16 ? [...lines.slice(0, -1), kept + part] : [...lines, part]; }, []).join("\n"))).map((name) => name.replaceAll("\n", "<br>")), side: "top", gridcolor: INK, zeroline: false, range: [-0.05, last + 0.05], fixedrange: true },

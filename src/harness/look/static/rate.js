@@ -7,7 +7,6 @@ const pair = document.getElementById("pair");
 const said = document.getElementById("said");
 const note = document.getElementById("note");
 const presses = document.getElementById("presses");
-let isBusy = false;
 let shownAt = performance.now();
 
 const place = () => document.getElementById("place");
@@ -26,8 +25,8 @@ function show(html) {
 }
 
 async function send(action, fields) {
-  if (isBusy) return false;
-  isBusy = true;
+  if (pair.ariaBusy === "true") return false;
+  pair.ariaBusy = "true";
   const before = index();
   try {
     const answer = await fetch(`/rate/${action}`, {
@@ -43,7 +42,7 @@ async function send(action, fields) {
     say(`The server is gone. Votes up to pair ${before} are stored; start tools/rate again to go on.`);
     return false;
   } finally {
-    isBusy = false;
+    pair.ariaBusy = "false";
   }
 }
 
@@ -91,3 +90,4 @@ document.addEventListener("keydown", (event) => {
 
 presses.hidden = place().dataset.done === "true";
 place().focus();
+pair.ariaBusy = "false";
