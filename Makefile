@@ -12,7 +12,7 @@ PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
 export ACCELERATE_LOG_LEVEL := error
 
 .DEFAULT_GOAL := help
-.PHONY: help train test test-gpu chaos check constraints clean
+.PHONY: help train lab test test-gpu chaos check constraints clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ help: ## print this list
 
 train: $(VENV)/.can_train ## install what training needs, then run the main job
 	$(BIN)/accelerate launch train.py $(CONFIG)
+
+lab: $(VENV)/.can_look ## install what runs, compare, look, rate and eval need beside training
+	@echo "next: tools/runs, or tools/look"
 
 test: $(VENV)/.can_test ## install what tests need, then run them
 	$(BIN)/pytest
@@ -41,7 +44,7 @@ constraints: $(VENV)/.can_test ## write the versions that .venv holds into const
 	@grep '^#' constraints.txt > $(VENV)/constraints.new
 	@$(PIP) freeze --all --exclude pip --exclude-editable | sed 's/+.*//' | grep -Ev '^(cuda|nvidia|triton)' >> $(VENV)/constraints.new
 	@mv $(VENV)/constraints.new constraints.txt
-	@touch $(VENV)/.can_train $(VENV)/.can_test
+	@touch $(VENV)/.can_train $(VENV)/.can_look $(VENV)/.can_test
 	@echo "constraints.txt: $$(grep -c == constraints.txt) versions pinned"
 
 clean: ## remove .venv and caches; runs/ is never touched
@@ -53,6 +56,11 @@ clean: ## remove .venv and caches; runs/ is never touched
 $(VENV)/.can_train: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "installing torch, accelerate and 7 others into $(VENV) (about 1 GB, more where pip picks a CUDA build; once)"
 	@$(PIP) install --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.can_look: $(VENV)/.can_train
+	@echo "installing DuckDB, pandas, scipy, plotly and a web server into $(VENV) (about 1 GB; once)"
+	@$(PIP) install --constraint constraints.txt --editable '.[ui]'
 	@touch $@
 
 $(VENV)/.can_test: $(VENV)/.can_train

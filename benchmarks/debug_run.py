@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rounds import ROOT, Case, Goal, measure, parse_rounds
-from bindings import KINDS, SCHEMA_VERSION
-from bindings import ROOT as RUN
+from bindings import SCHEMA
 from falsework import load
 
 CONFIG = "configs/22_lr_001_23.toml"
@@ -35,7 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--nanogpt", type=Path, metavar="DIR", help="a checkout of nanoGPT")
     arguments = parse_rounds(parser)
-    tree = load([ROOT / CONFIG, ROOT / PROFILE], root=RUN, kinds=KINDS, schema_version=SCHEMA_VERSION).tree
+    tree = load([ROOT / CONFIG, ROOT / PROFILE], **SCHEMA).tree
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         here = scratch / "here.toml"

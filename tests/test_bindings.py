@@ -387,30 +387,6 @@ def test_a_look_ahead_without_momentum_is_refused_before_torch_does(momentum: fl
         assert momentum == 0
 
 
-def test_one_process_is_what_single_means() -> None:
-    from harness.launch import Refused
-
-    Single().check(1)
-    Ddp().check(5)
-    with pytest.raises(Refused, match=r'parallel\.kind = "ddp"'):
-        Single().check(2)
-
-
-@pytest.mark.parametrize(
-    ("schema", "num_processes"),
-    [(Fsdp(), 1), (Fsdp(), 4), (Fsdp(num_replicas=2), 4), (Fsdp(num_replicas=2, num_shards=3), 6)],
-    ids=repr,
-)
-def test_copies_times_shards_make_up_the_processes(schema: Fsdp, num_processes: int) -> None:
-    from harness.launch import Refused
-
-    schema.check(num_processes)
-    for other in {3, 5, 7} - {num_processes}:
-        if schema.num_replicas > 1:
-            with pytest.raises(Refused, match=r"help: launch with --num_processes \d"):
-                schema.check(other)
-
-
 def test_checkpoints_are_kept_by_an_eval_that_there_is() -> None:
     train = Train(**VALID[Train], **KEPT_BY_AN_EVAL)
     Run(**VALID[Run] | {"train": train, "eval": {"held_out": BitsPerByte(stride=4)}})

@@ -182,7 +182,8 @@ def test_before_the_last_vote_nothing_names_a_run(start: Start, context: Browser
 
 
 def _body(response: Response) -> str:
-    return response.text() if response.ok else ""
+    """Of everything but the first address, which only sets the cookie and whose body the browser has thrown away."""
+    return response.text() if response.ok and "token=" not in response.url else ""
 
 
 def test_two_tabs_lose_nothing_and_never_vote_twice(start: Start, context: BrowserContext, tmp_path: Path) -> None:

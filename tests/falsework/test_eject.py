@@ -95,7 +95,7 @@ def test_every_config_of_the_project_ejects_to_clean_code_and_an_equal_run() -> 
     for config in sorted(CONFIGS.glob("[0-9]*.toml")):
         for profile in profiles:
             files = [config] if profile is None else [config, profile]
-            loaded = falsework.load(files, root=bindings.ROOT, kinds=bindings.KINDS)
+            loaded = falsework.load(files, **bindings.SCHEMA)
             text = eject(loaded, train_with=TRAINER)
             assert run_in(text) == loaded.value
             write(f"{loaded.name}.py", text)

@@ -37,7 +37,7 @@ def answer(options: Namespace) -> int:
     from harness.runs.store import asked
 
     try:
-        text, code = asked(lambda store: _told(store, options), source_of(options.root), None, None, ALL)
+        text, code = asked(lambda store: _told(store, options), source_of(options.root), options.upgrade, None, ALL)
     except failures() as error:
         raise wide.refusal(error) from error
     print(text)

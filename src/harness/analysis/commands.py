@@ -77,7 +77,7 @@ def export(options: Namespace) -> int:
     """The whole store as Parquet files."""
     from harness.runs.export import export as exported
 
-    folder = exported(options.root, options.directory)
+    folder = exported(options.root, options.directory, upgrade=options.upgrade)
     print(f"{folder}: {len(list(folder.glob('*.parquet')))} tables, and load.sql for DuckDB and MotherDuck")
     return 0
 
@@ -96,6 +96,7 @@ def backfill(options: Namespace) -> int:
             mlflow_uri=options.uri,
             wandb_dir=options.directory,
             where=options.where,
+            upgrade=options.upgrade,
         )
     except failures() as error:
         raise refusal(error) from error

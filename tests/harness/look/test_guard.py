@@ -81,7 +81,7 @@ def test_no_script_of_others_runs_and_no_other_origin_reads(page: TestClient) ->
         "/static/%2e%2e/server.py",
         f"/run/{RUN}/samples/..%2f..%2f..%2f/10",
         "/?where=run+in+(select+content+from+read_text('/etc/passwd'))",
-        "/?where=1=1;+copy+runs+to+'/tmp/stolen.csv'",
+        "/?where=1=1;+copy+runs+to+'stolen.csv'",
         "/?sort=(select+content+from+read_text('../secret.txt'))",
     ],
 )
