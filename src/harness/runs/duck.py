@@ -23,7 +23,9 @@ def connect() -> "duckdb.DuckDBPyConnection":
         from harness.launch import Refused
 
         raise Refused("reading runs as tables needs DuckDB\n  help: pip install duckdb") from error
-    return duckdb.connect()
+    connection = duckdb.connect()
+    connection.execute("SET enable_progress_bar = false")  # on for queries of over two seconds, and goes to stdout
+    return connection
 
 
 def failures() -> type[Exception]:

@@ -86,7 +86,7 @@ def test_rows_of_a_live_run_are_read_from_where_the_last_look_ended(tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "tails.json", "runs.parquet", "metrics.parquet"])
-@pytest.mark.parametrize("how", ["deleted", "cut", "garbage"])
+@pytest.mark.parametrize("how", ["deleted", "garbage", pytest.param("cut", marks=pytest.mark.slow)])
 def test_a_broken_index_makes_itself_anew(root: Path, name: str, how: str) -> None:
     same(root)
     (file,) = folder_of(root).rglob(name)

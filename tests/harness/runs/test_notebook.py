@@ -36,6 +36,7 @@ def test_every_block_of_the_page_runs_as_it_stands(folder: Path) -> None:
     assert output.splitlines()[-1] == f"{hparams(0)['optimizer.lr']} {losses[-1]} {min(losses)}"
 
 
+@pytest.mark.slow
 def test_the_marimo_notebook_runs_as_a_script(folder: Path) -> None:
     pytest.importorskip("marimo")
     output = run([sys.executable, str(ROOT / "docs" / "notebook.py"), str(folder / "runs")], folder)

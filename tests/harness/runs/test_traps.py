@@ -191,6 +191,7 @@ def read_many_times(root: str, barrier: object) -> None:
         assert len(runs.table(root, metrics=["train/loss"], index=True)) == 30
 
 
+@pytest.mark.slow
 def test_readers_do_not_lock_each_other_out(root: Path) -> None:
     for number in range(30):
         write_run(root, f"run{number}", rows=steps(1.0, 2.0), events=FINISHED)
