@@ -25,7 +25,7 @@ lab: $(VENV)/.can_look ## install what runs, compare, look, rate and eval need b
 	@echo "next: tools/runs, or tools/look"
 
 test: $(VENV)/.can_test ## install what tests need, then run them
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 test-gpu: $(VENV)/.can_test ## run what only GPUs can check; skips with a word where there is none
 	$(BIN)/pytest tests/gpu -rs
