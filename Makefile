@@ -31,7 +31,7 @@ test-gpu: $(VENV)/.can_test ## run what only GPUs can check; skips with a word w
 	$(BIN)/pytest tests/gpu -rs
 
 chaos: $(VENV)/.can_test ## kill, break and fill up runs and stores at random: SEED=N for other moments
-	$(BIN)/python tests/chaos/trainer.py --kills 30 --seed $(SEED)
+	$(BIN)/python tests/chaos/trainer.py --kills 30 --seed $(SEED) # goes with falsework
 	$(BIN)/python tests/chaos/store_writing.py --seed $(SEED)
 
 check: $(VENV)/.can_test ## format, lint, types and import contracts, changing nothing

@@ -35,6 +35,8 @@ FILES = (
     ".taplo.toml",
     "tombi.toml",
     "benchmarks/config_peers.txt",
+    "tests/chaos/trainer.py",  # trains TOML experiments
+    "tests/chaos/test_trainer.py",
 )
 READERS = ("tools", "tests", "benchmarks")  # floors above falsework, where whatever imports it goes
 REGISTRY = ("bindings/derived.py", "bindings/schema.lock.toml")  # only falsework reads these

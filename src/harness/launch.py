@@ -2,12 +2,14 @@
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 
 from harness.launcher import asked_processes, follow_launcher, under_accelerate
 
 LAUNCH_LINE = "accelerate launch --multi_gpu --num_processes {n} --num_machines 1 --main_process_port 0 train.py CONFIG"
+SPEAKING_SECONDS = 5  # that the main process may take longer than the others to find and print a mistake
 
 
 class Refused(Exception):
@@ -64,9 +66,14 @@ def exit_with(main: Callable[[list[str]], int]) -> None:
 
 
 def say_mistake(mistake: Exception) -> None:
-    """Prints the mistake once, on the main process, and what to make of the launcher's traceback that follows."""
+    """Prints the mistake once, on the main process, and what to make of the launcher's traceback that follows.
+
+    The launcher kills all processes when the first of them ends, so the others let the main one speak.
+    """
     if _rank() == 0:
         _say(mistake)
+    else:
+        time.sleep(SPEAKING_SECONDS)
 
 
 def _say(mistake: Exception) -> None:

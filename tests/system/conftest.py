@@ -115,16 +115,18 @@ class Processes:
         self.started.append(process)
         return process
 
-    def run(self, folder: Path, *arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, folder: Path, *arguments: str, max_seconds: int = TIMEOUT_SECONDS, **options: Any
+    ) -> "subprocess.CompletedProcess[str]":
         """As `start`, to the end."""
         process = self.start(folder, *arguments, **options)
         try:
-            code = process.wait(timeout=TIMEOUT_SECONDS)
+            code = process.wait(timeout=max_seconds)
         except subprocess.TimeoutExpired:
             code = None
             say_where(process)
         output, error = ((folder / name).read_text() for name in ("out.txt", "err.txt"))
-        assert code is not None, f"not ended after {TIMEOUT_SECONDS} s; it said\n{output}\n{error}"
+        assert code is not None, f"not ended after {max_seconds} s; it said\n{output}\n{error}"
         return subprocess.CompletedProcess(process.args, code, output, error)
 
     def end(self) -> None:

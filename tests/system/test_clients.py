@@ -59,10 +59,7 @@ stride = 0  # wrong: range
 [data]
 held_out_by = "head"  # wrong: option
 held_out_fraction = true  # wrong: type
-paths = [
-    "a",
-    1,  # wrong: type
-]
+paths = ["a", 1]  # wrong: type
 """
 
 

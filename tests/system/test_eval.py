@@ -91,6 +91,7 @@ def test_a_killed_eval_goes_on_and_two_processes_give_the_same_rows(
         assert time.monotonic() < until
         time.sleep(0.002)
     kill(process)
+    process.communicate(timeout=TIMEOUT_SECONDS)
     evaluated(place, *arguments)
     result = json.loads((folder_of(place, "texts") / "result.json").read_text())
     assert result["num_kept"] > 0
