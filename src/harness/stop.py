@@ -35,11 +35,13 @@ class StopFlag:
 
 @contextmanager
 def stop_on_signal() -> Iterator[StopFlag]:
-    """Installs the handler for the body of the `with`, and puts the old handlers back after it."""
+    """Installs the handler for the body of the `with`, and puts the old handlers back after it, except after an error.
+
+    The launcher sends SIGTERM as soon as it misses another rank: by the old handler it would end this process before
+    that has said why it fails.
+    """
     flag = StopFlag()
     before = {number: signal.signal(number, flag.receive) for number in SIGNALS}
-    try:
-        yield flag
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+    yield flag
+    for number, old in before.items():
+        signal.signal(number, old)

@@ -25,11 +25,19 @@ def test_a_signal_sets_the_flag_and_no_more(number: signal.Signals) -> None:
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
-def test_the_old_handlers_come_back_after_an_error() -> None:
-    before = [signal.getsignal(each) for each in SIGNALS]
-    with pytest.raises(ValueError, match="ours"), stop_on_signal():
-        raise ValueError("ours")
-    assert [signal.getsignal(each) for each in SIGNALS] == before
+def test_after_an_error_the_launchers_signal_does_not_cut_off_the_last_words() -> None:
+    code = (
+        "import harness.stop as s, os, signal\n"
+        "from harness.launch import exit_with\n"
+        "def main(_arguments):\n"
+        "    try:\n"
+        "        with s.stop_on_signal(): raise ValueError('ours')\n"
+        "    finally: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "exit_with(main)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "ValueError: ours" in ended.stderr
 
 
 def test_a_second_signal_later_ends_the_process_at_once() -> None:
