@@ -7,6 +7,7 @@ SEED   ?= 1
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
+INSTALL := $(PIP) install --no-compile --constraint constraints.txt --editable # Python compiles what is imported, when it is
 
 # The launcher's note on its own defaults is noise: train.py prints first what really runs.
 export ACCELERATE_LOG_LEVEL := error
@@ -33,6 +34,7 @@ test-gpu: $(VENV)/.can_test ## run what only GPUs can check; skips with a word w
 chaos: $(VENV)/.can_test ## kill, break and fill up runs and stores at random: SEED=N for other moments
 	$(BIN)/python tests/chaos/trainer.py --kills 30 --seed $(SEED) # goes with falsework
 	$(BIN)/python tests/chaos/store_writing.py --seed $(SEED)
+	CHAOS_SEED=$(SEED) CHAOS_SECONDS=30 CHAOS_RUNS=10000 $(BIN)/pytest -q tests/chaos/test_readers.py
 
 check: $(VENV)/.can_test ## format, lint, types and import contracts, changing nothing
 	$(BIN)/ruff format --check
@@ -55,17 +57,17 @@ clean: ## remove .venv and caches; runs/ is never touched
 
 $(VENV)/.can_train: pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "installing torch, accelerate and 7 others into $(VENV) (about 1 GB, more where pip picks a CUDA build; once)"
-	@$(PIP) install --constraint constraints.txt --editable .
+	@$(INSTALL) .
 	@touch $@
 
 $(VENV)/.can_look: $(VENV)/.can_train
 	@echo "installing DuckDB, pandas, scipy, plotly and a web server into $(VENV) (about 1 GB; once)"
-	@$(PIP) install --constraint constraints.txt --editable '.[ui]'
+	@$(INSTALL) '.[ui]'
 	@touch $@
 
 $(VENV)/.can_test: $(VENV)/.can_train
 	@echo "installing what tests need into $(VENV): pytest, ruff, mypy, DuckDB, four trackers, a browser's driver (about 2 GB; once)"
-	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@$(INSTALL) '.[dev]'
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { \
 	    echo "installing chromium, in which the pages are tested"; export DEBIAN_FRONTEND=noninteractive; \
 	    apt-get update -qq >/dev/null 2>&1; apt-get install -qq -y chromium >/dev/null 2>&1; }; } \

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 PROJECT = Path(__file__).parents[2]
+MAX_MILLISECONDS = 120_000  # on a starved machine; nothing waits longer than it has to
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,8 @@ def browser() -> Iterator[Browser]:
 def tab(browser: Browser) -> Iterator[Page]:
     """An empty tab with its own cookies."""
     context = browser.new_context(viewport={"width": 1280, "height": 860})
+    context.set_default_timeout(MAX_MILLISECONDS)
+    expect.set_options(timeout=MAX_MILLISECONDS)
     yield context.new_page()
     context.close()
 
