@@ -1,5 +1,10 @@
 """What the rows of an eval depend on beside the weights, as hashes: two equal identities mean equal rows.
 
+"decoding" has the settings, but for how many windows or choices share a forward pass, which changes no result.
+"context" is the run's own seq_len and stands apart, because a comparison of two runs does not ask for it to be equal:
+how far back a model looks is what its config gave it, like its width, and what is measured (bits of the same bytes,
+answers to the same prompts) means the same. Within one run it counts like all else.
+
 It is told from the config, the source files and the data, without torch where the data does not need it, so that a
 result that holds already is found at once.
 """
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from harness.job import Eval as HarnessEval
 
 NOT_SETTINGS = {"prompts", "prompt", "prompt_file", "data"}  # their content counts, by a hash of its own
+OF_SPEED = {"batch_windows", "batch_choices"}  # of the class science in the schema, for as long as version 2 lasts
 
 
 def build_evals(
@@ -45,7 +51,7 @@ def build_evals(
 def identity_of(evaluation: Eval, corpus: "AnyCorpus", *, seq_len: int, sample_seed: int) -> dict[str, Any]:
     """Plain JSON; `sample_seed` counts where something is drawn."""
     kinds = {schema: kind for kind, schema in KINDS.items()}
-    fields = attrs.asdict(evaluation)
+    settings = {key: value for key, value in attrs.asdict(evaluation).items() if key not in NOT_SETTINGS | OF_SPEED}
     prompts = prompts_of(evaluation)
     draws = isinstance(evaluation, Completions) or (isinstance(evaluation, Answers) and evaluation.temperature > 0)
     return {
@@ -54,8 +60,8 @@ def identity_of(evaluation: Eval, corpus: "AnyCorpus", *, seq_len: int, sample_s
         "source_sha256": _sha256(_source(module) for module in evaluation.sources),
         "prompts_sha256": _sha256(text.encode() for text in prompts) if prompts else None,
         "data_sha256": _data_sha256(evaluation, corpus),
-        "decoding": _plain({key: value for key, value in fields.items() if key not in NOT_SETTINGS})
-        | {"seq_len": seq_len},
+        "decoding": _plain(settings),
+        "context": seq_len,
         "seed": sample_seed if draws else None,
     }
 

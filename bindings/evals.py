@@ -86,7 +86,7 @@ class BitsPerToken:
 class Completions:
     """Samples continuations of the prompts and counts those that are Python, go in circles or are copied."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     sources: ClassVar[tuple[str, ...]] = ("zoo.evals.completions", "zoo.evals.copies", "zoo.evals.text", "zoo.generate")
 
     prompts: tuple[str, ...] = field(validator=min_len(1), metadata=science("what the model continues"))
@@ -120,7 +120,7 @@ class Completions:
                 training=training_text(corpus),
             ),
             metrics=completions.metrics,
-            scores=completions.SCORES,
+            scores=completions.scores_of(samples_per_prompt=self.samples_per_prompt),
             id_of=lambda prompt: prompt[0],
             rescore=completions.rescore,
         )

@@ -63,10 +63,11 @@ class Fsdp:
 
         num_shards = self.num_shards or max(1, num_processes // self.num_replicas)
         if self.num_replicas * num_shards != num_processes:
+            otherwise = "" if self.num_shards is None else ", or leave num_shards out"
             raise Refused(
                 f"{self.num_replicas} x {num_shards} (parallel.num_replicas x num_shards) is not {num_processes}, the "
                 "number of processes that were launched\n"
-                f"  help: launch with --num_processes {self.num_replicas * num_shards}, or leave num_shards out"
+                f"  help: launch with --num_processes {self.num_replicas * num_shards}{otherwise}"
             )
 
     def build(self, model: "nn.Module", ranks: "Ranks") -> bool:

@@ -6,6 +6,7 @@ Exit codes: 0 and 1 are the tool's answer, 2 is trouble, 130 an interrupt.
 import argparse
 import contextlib
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -63,6 +64,8 @@ def start(main: Callable[[list[str]], int]) -> NoReturn:
     """Run a tool's `main` on the arguments and leave with its exit code."""
     from falsework import ConfigError
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be bytes that are no text
     try:
         code = main(sys.argv[1:])
         sys.stdout.flush()

@@ -41,6 +41,9 @@ def new_child(
     folder: str, parent: int, change: str, settings: Sequence[str], *, why: str, load: Load, naming: Naming
 ) -> Child:
     """Write the file. Raises ConfigError with all that is wrong; then nothing was written."""
+    odd = next((text for text in (why, *settings) if not _is_utf8(text)), None)
+    if odd is not None:
+        raise ConfigError([Problem("not UTF-8 text", where=ascii(odd))])
     values = _tree_of(settings)
     try:
         naming.child_name(parent, change, 0)
@@ -120,6 +123,15 @@ def _write_numbered(folder: Path, text: str, parent: int, change: str, naming: N
         finally:
             claim.unlink()
     raise ConfigError([Problem(f"{_MAX_TRIES} numbers are claimed by .claim_* files", where=str(folder))])
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether an argument was text; the shell hands on any bytes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tree_of(settings: Sequence[str]) -> Tree:

@@ -3,6 +3,7 @@
 All questions are answered when asked, from the layers as they were read; a config itself never changes.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ class Config:
     stack: Stack = field(repr=False)
     merged: Merged = field(repr=False)
     links: dict[Path, Link] = field(repr=False)  # values that are read from others, by path
+    derivations: Mapping[Path, Derivation] = field(repr=False)  # how fields follow from others while no layer sets them
     upgrades: "tuple[Upgrade, ...]" = ()  # what was done for files of an older schema; str() of one is a line
 
     @property

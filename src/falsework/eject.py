@@ -38,7 +38,7 @@ def eject(config: Config, *, train_with: str) -> str:
     classes = list(dict.fromkeys(_classes(config.value, config.table)))
     names = {owner: _name(owner, classes) for owner in classes}
     run = _lines(_Page(config, config.origins(), names), "run = ", config.value, config.table, ())
-    run[-1] = run[-1].removesuffix(",")
+    run[-1] = run[-1].removesuffix(",") if len(run) > 1 else run[0].partition(",")[0]  # on one line, nothing is set
     module, _, trainer = train_with.rpartition(".")
     body = [
         '"""One experiment in plain Python, ejected from TOML; each value names the place that it had there."""',

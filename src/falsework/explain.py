@@ -17,13 +17,14 @@ from falsework.origins import spot_name
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
 from falsework.plain import default_of
-from falsework.problems import ConfigError, Problem, did_you_mean, visible
+from falsework.problems import ConfigError, Problem, did_you_mean, nearest, visible
 from falsework.reading import paths_read, readers_of
 from falsework.schema import Field, Leaf, field_at, value_at
 from falsework.story import Event
 from falsework.write import spelled
 
 _MAX_VALUE = 72  # characters of a value in a table of all values
+_MAX_HOMES = 4  # tables that are named as where a key might belong
 _MAX_PATH = 40  # columns; a longer path pushes its row, not the table
 
 
@@ -45,6 +46,7 @@ class Explanation(NamedTuple):
     path: Path
     value: Any
     field: Field | None
+    derived_from: tuple[Path, ...]  # what the value follows from while no layer sets it
     events: list[Event]
     reads: list[Row]
     readers: list[Path]
@@ -66,12 +68,13 @@ def explain(config: Config, key: str) -> Explanation:
     is_possible = path and all(table is None or isinstance(table, dict) for table in above)
     events = _told(config, path, config.story(key)) if is_possible else []
     if value is None and field is None and not events:
-        known = [dotted(known) for known in _paths(config.tree, ())]
-        raise ConfigError([Problem(f"there is no {key}", where=config.name, help=did_you_mean(key, known))])
+        raise ConfigError([_unknown(config, key, path)])
+    derivation = config.derivations.get(path)
     return Explanation(
         path=path,
         value=value,
         field=field,
+        derived_from=derivation.reads if derivation else (),
         events=events,
         reads=[_row(config, read) for read in paths_read(config, path)],
         readers=readers_of(config, path),
@@ -84,7 +87,7 @@ def text_of(explanation: Explanation) -> str:
     path, value = dotted(explanation.path), explanation.value
     is_table = isinstance(value, dict) and bool(value)
     head = f"[{path}]" if is_table else f"{path} = {spelled(value)}" if value is not None else f"{path} is not set"
-    lines = [head, *(f"  {line}" for line in _about(explanation.field))]
+    lines = [head, *(f"  {line}" for line in _about(explanation.field, explanation.derived_from))]
     lines += _columns(
         [("  " + event.word, event.place, spelled(event.value), event.note) for event in explanation.events]
     )
@@ -115,6 +118,7 @@ def json_of(explanation: Explanation) -> Tree:
         "path": dotted(explanation.path),
         "value": finite(explanation.value),
         "doc": field.attribute.metadata.get("doc") if field else None,
+        "derived_from": [dotted(read) for read in explanation.derived_from],
         "class": field.attribute.metadata.get("class") if field else None,
         "story": [event._replace(value=finite(event.value))._asdict() for event in explanation.events],
         "reads": [dotted(row.path) for row in explanation.reads],
@@ -176,7 +180,21 @@ def _profile_places(config: Config, path: Path) -> dict[str, str]:
     return places
 
 
-def _about(field: Field | None) -> Iterator[str]:
+def _unknown(config: Config, key: str, path: Path) -> Problem:
+    """Nothing is called like this; what is, in the right table if only the last part is right."""
+    if not path:
+        return Problem(f"{visible(repr(key))} is no dotted path", where=config.name, help="for example optimizer.lr")
+    known = [dotted(known) for known in _paths(config.tree, ())]
+    last = dotted(path[-1:])
+    homes = [name for name in known if name == last or name.endswith(f".{last}")]
+    near = nearest(last, [name.rpartition(".")[2] for name in known])
+    homes = homes or [name for name in known if near and name.rpartition(".")[2] == near]
+    is_helped = 0 < len(homes) <= _MAX_HOMES and nearest(key, known) is None
+    mend = f"did you mean {' or '.join(homes)}?" if is_helped else did_you_mean(key, known)
+    return Problem(f"there is no {key}", where=config.name, help=mend)
+
+
+def _about(field: Field | None, derived_from: tuple[Path, ...]) -> Iterator[str]:
     """What the schema says of a field: its line of documentation, its class, its default."""
     if field is None:
         return
@@ -184,7 +202,11 @@ def _about(field: Field | None) -> Iterator[str]:
     if metadata.get("doc"):
         yield metadata["doc"]
     default = default_of(field) if isinstance(field.shape, Leaf) else None
-    may = "required" if field.is_required else "optional" if default is None else f"default {spelled(default)}"
+    may = (
+        f"derived from {', '.join(map(dotted, derived_from))} unless set"
+        if derived_from
+        else ("required" if field.is_required else "optional" if default is None else f"default {spelled(default)}")
+    )
     if isinstance(field.shape, Leaf):
         yield f"{type_name(field.shape.type)}, {may}" + (f", {metadata['class']}" if "class" in metadata else "")
 

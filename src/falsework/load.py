@@ -71,6 +71,7 @@ def load(
         schema_version=schema_version,
         merged=merged,
         links=links,
+        derivations=filling.derived,
         upgrades=tuple(upgrades),
     )
 

@@ -6,6 +6,7 @@ A field's line has its type, class and default; a field without `default` has to
 change freely, and a new kind needs a fresh lock alone: no old file can mean anything else by it.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
@@ -13,9 +14,11 @@ from typing import Any, Literal, get_args, get_origin
 from falsework.layer import Tree
 from falsework.migrations import Pattern, Step, compile_steps, parse_pattern
 from falsework.plain import default_of
+from falsework.problems import ConfigError, Problem
 from falsework.schema import Component, Leaf, Named, Shape, Table
 from falsework.write import spelled
 
+_PATH = re.compile(r"\w+(<[^<>.]+>)?(\.(\w+|\*)(<[^<>.]+>)?)*")
 _WIDER = {("int", "float")}  # old type, new type: every old value is one of the new, and means the same
 
 
@@ -26,8 +29,11 @@ def lock_text(table: Table, schema_version: int) -> str:
 
 
 def lock_faults(text: str, table: Table, schema_version: int, migrations: Mapping[int, Sequence[Any]]) -> list[str]:
-    """What keeps this code from being released after that lock; nothing when the lock, or a fresh one, will do."""
-    lock = tomllib.loads(text)
+    """What keeps this code from being released after that lock; nothing when the lock, or a fresh one, will do.
+
+    Raises ConfigError for a text that is no lock: one that was typed, or that a merge has left half done.
+    """
+    lock = _read(text)
     steps = compile_steps(migrations)
     old, new = lock["fields"], dict(_fields(table, ""))
     faults = [
@@ -35,6 +41,7 @@ def lock_faults(text: str, table: Table, schema_version: int, migrations: Mappin
         for step in steps
         if not 1 < step.version <= schema_version
     ]
+    faults += _unsayable(table, "")
     if schema_version < lock["schema"]:
         return [*faults, f"SCHEMA_VERSION is {schema_version}, and schema {lock['schema']} has been released"]
     steps = [step for step in steps if step.version > lock["schema"]]
@@ -53,6 +60,30 @@ def lock_faults(text: str, table: Table, schema_version: int, migrations: Mappin
 def is_fresh(text: str, table: Table, schema_version: int) -> bool:
     """Whether this is the lock of exactly this schema."""
     return text == lock_text(table, schema_version)
+
+
+def _read(text: str) -> Tree:
+    """The lock as data, of which every part that is asked for is there."""
+    try:
+        lock = tomllib.loads(text)
+        fields = lock["fields"].items()
+        is_lock = type(lock["schema"]) is int and all(_is_field(path, field) for path, field in fields)
+        what = "a line was changed by hand"
+    except (ValueError, RecursionError) as error:
+        is_lock, what = False, str(error)
+    except (KeyError, AttributeError):
+        is_lock, what = False, "its schema or its fields are missing"
+    if not is_lock:
+        mend = "take the released one back: git checkout -- bindings/schema.lock.toml"
+        raise ConfigError([Problem(f"no lock that tools/schema wrote: {what}", where="schema.lock.toml", help=mend)])
+    return lock
+
+
+def _is_field(path: str, field: Any) -> bool:
+    if not isinstance(field, dict) or not field.keys() <= {"type", "options", "class", "optional", "default"}:
+        return False
+    has_words = isinstance(field.get("type"), str) and isinstance(field.get("class"), str)
+    return has_words and isinstance(field.get("options", []), list) and _PATH.fullmatch(path) is not None
 
 
 def _fields(shape: Shape, path: str, field_class: str = "") -> Iterator[tuple[str, Tree]]:
@@ -75,6 +106,38 @@ def _fields(shape: Shape, path: str, field_class: str = "") -> Iterator[tuple[st
         case Named() if not isinstance(shape.item, Leaf):
             yield f"{path}.*", {**_type(shape.item), "class": field_class}
             yield from _fields(shape.item, f"{path}.*", field_class)
+
+
+def _unsayable(shape: Shape, path: str) -> Iterator[str]:
+    """Defaults that set an optional field: no file could say that it is absent, and no dump of a config without it."""
+    match shape:
+        case Table():
+            for name, field in shape.fields.items():
+                here = f"{path}.{name}" if path else name
+                yield from (
+                    f"{here}: its default sets {below}, which is optional: nothing could take it away"
+                    for below in _optional_in(default_of(field), field.shape, name)
+                )
+                yield from _unsayable(field.shape, here)
+        case Component():
+            for kind, table in shape.kinds.items():
+                yield from _unsayable(table, f"{path}<{kind}>")
+        case Named():
+            yield from _unsayable(shape.item, f"{path}.*")
+
+
+def _optional_in(default: Any, shape: Shape, path: str) -> Iterator[str]:
+    """The optional fields that a default, as plain data, has values for."""
+    if not isinstance(default, dict):
+        return
+    if isinstance(shape, Named):
+        for name, item in default.items():
+            yield from _optional_in(item, shape.item, f"{path}.{name}")
+    table = shape.kinds[default["kind"]] if isinstance(shape, Component) else shape
+    for name, field in table.fields.items() if isinstance(table, Table) else ():
+        if name in default:
+            yield from [f"{path}.{name}"] * field.is_optional
+            yield from _optional_in(default[name], field.shape, f"{path}.{name}")
 
 
 def _type(shape: Shape) -> Tree:

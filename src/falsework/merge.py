@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from falsework.layer import Layer, Spot, Tree
 from falsework.origins import Origins, Piece, Written, origin_at, spot_name, spot_of_table, spot_of_value
-from falsework.paths import dotted
+from falsework.paths import dotted, quoted
 from falsework.places import Path
 from falsework.problems import Problem, describe
 from falsework.profiles import READ_DIRECTIVES, Expansion, holds_no_table, is_table
@@ -99,7 +99,9 @@ def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, pat
         _lay(laying, value, tree[key], below, path, source)
     elif is_table(value):
         place = laying.place_of(path, is_a_table=False)
-        laying.refuse(source, path, f"a table here, but {describe(earlier)} at {place}")
+        laying.refuse(
+            source, path, f"a table here, but {describe(earlier)} at {place}", mend=f"write {path[-1]} = VALUE"
+        )
     elif type(value) is dict and (is_table(earlier) or "_unset" in value) and value != {"_unset": True}:
         pass  # a directive that is malformed, or stands for a table: reported by the key check
     elif type(value) is dict and "_unset" in value:
@@ -107,7 +109,8 @@ def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, pat
     elif is_table(earlier):
         place = laying.place_of(path, is_a_table=True)
         is_array = type(value) is list and any(type(item) is dict for item in value)
-        mend = f"write [{dotted(path)}], or [{dotted(path)}.NAME] for each of several" if is_array else ""
+        mend = f"write [{dotted(path)}]" + (f", or [{dotted(path)}.NAME] for each of several" if is_array else "")
+        mend += f" with kind = {quoted(value)}" if type(value) is str and "kind" in (earlier or {}) else ""
         laying.refuse(source, path, f"a {'list' if is_array else 'value'} here, but a table at {place}", mend=mend)
     elif type(value) is dict and READ_DIRECTIVES.isdisjoint(value):
         tree[key], origins[key] = _joined(laying, value, earlier, path, source)

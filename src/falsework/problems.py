@@ -21,7 +21,9 @@ MAX_SHOWN = 50
 MAX_HELPED = 60  # problems whose mend is searched for; a file with more of them is no config
 _MAX_WIDTH = 110  # columns of a source line that are shown
 _MAX_STRING = 40  # characters of a string value that are quoted in a message
-_UNPRINTABLE = r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]"  # compiled when it is needed
+_UNPRINTABLE = (
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"  # compiled when it is needed
+)
 
 
 class Problem(NamedTuple):

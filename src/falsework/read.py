@@ -6,6 +6,7 @@ It opens the one file it is told to open, regular files only, and takes the thre
 out of the values. What the other keys mean is not its business.
 """
 
+import math
 import re
 import stat
 import tomllib
@@ -25,12 +26,27 @@ _CONTAINERS = frozenset((dict, list))
 
 # Patterns, and not compiled: only a mistake needs them.
 _DIGITS = r"[+-]?[0-9_]{4000,}"
+_HUGE = r"[+-]?[0-9][0-9_.]*(?:[eE]\+?[0-9_]{3,}|[0-9_]{300}[0-9_]*\.[0-9_]+)"  # maybe; 1e308 and below are numbers
 _WORD = r"[A-Za-z_][\w.]*+(?=[ \t]*(?:[\n,\]}#]|$))"  # alone where a value should be
 _TOMLLIB_PLACE = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
 # tomllib takes quadratic time over the parts of a dotted key, so absurd ones are refused before it sees them.
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 _ABSURD_KEY = f"(?:{_PART}){{{MAX_DEPTH}}}"
 _LONG_LINE = rf"\n[^\n]{{{2 * MAX_DEPTH},}}"  # a shorter one has room for no such key
+# What tomllib says to those who know its grammar, for those who have typed a file: what is wrong, and the mend.
+_IN_OTHER_WORDS = {
+    "Illegal character '\\n'": ("a string that does not end on its line", "close it with the quote that opened it"),
+    "Unterminated string": ("a string that does not end", "close it with the quotes that opened it"),
+    "Expected '=' after a key in a key/value pair": ("expected = after a key", "write KEY = VALUE"),
+    "Expected newline or end of document after a statement": (
+        "expected the end of the line after a value",
+        "each KEY = VALUE has a line of its own; numbers have no unit, no leading 0, and digits around a point",
+    ),
+    "Unclosed inline table": ("a table in braces that does not end", "it stands on one line: { KEY = VALUE, … }"),
+    "Invalid initial character for a key part": ("expected a key", "a table in braces { } stands on one line"),
+    "Unclosed array": ("a list that does not end", "close it with ], with a comma between its values"),
+    "Invalid value": ("expected a value", "text stands in quotes, numbers begin with a digit"),
+}
 
 
 def read_layer(path: FilePath, name: str) -> Layer:
@@ -84,6 +100,8 @@ def _parse(unparsed: Layer) -> Tree:
         raise ConfigError([Problem("tables or lists are nested too deeply", where=name)]) from None
     except ValueError:  # a number of thousands of digits, of which Python makes none
         raise ConfigError([_digits_problem(unparsed)]) from None
+    if re.search(_HUGE, unparsed.text):
+        _refuse_infinite(unparsed)
     if _is_too_deep(values):
         raise ConfigError([Problem(f"tables or lists are nested over {MAX_DEPTH} deep", where=name)])
     return values
@@ -101,11 +119,11 @@ def _syntax_problem(unparsed: Layer, message: str) -> Problem:
     except Lost:
         repeats = []
     if not repeats:
-        what = what[:1].lower() + what[1:]
-        word = re.compile(_WORD).match(text, offset)
+        word = re.compile(_WORD).match(text, offset) if what == "Invalid value" else None
         span = Span(offset, word.end() if word else offset + 1)
+        what, mend = _IN_OTHER_WORDS.get(what, (what[:1].lower() + what[1:], ""))
         return Problem(
-            f"not TOML: {what}", spot=Spot(unparsed, span=span), help=_help_for_word(word[0]) if word else ""
+            f"not TOML: {what}", spot=Spot(unparsed, span=span), help=_help_for_word(word[0]) if word else mend
         )
     path, first, second = repeats[0]
     line = text.count("\n", 0, first.start) + 1
@@ -117,6 +135,14 @@ def _help_for_word(word: str) -> str:
     if word.lower() in ("none", "null", "nil"):
         return "there is no null: leave the key out; what a base says is taken back by { _unset = true }"
     return f"write {word.lower()}" if word in ("True", "False") else f"text stands in quotes: {quoted(word)}"
+
+
+def _refuse_infinite(unparsed: Layer) -> None:
+    """For tomllib, 1e999 is inf, which nobody has written."""
+    for span in unparsed.places.values.values():
+        text = unparsed.text[slice(*span)]
+        if re.fullmatch(_HUGE, text) and math.isinf(float(text)):
+            raise ConfigError([Problem("a number that a float cannot hold", spot=Spot(unparsed, span=span))])
 
 
 def _digits_problem(unparsed: Layer) -> Problem:

@@ -123,6 +123,8 @@ def mismatch(expected: str, value: Any, mend: str = "", note: str = "") -> Refus
         return Refused([])
     if expected == "a list" and not isinstance(value, dict):
         mend, note = f"[{quoted(value) if isinstance(value, str) else _spelled(value)}]", "in brackets"
+    if isinstance(value, str) and not mend:
+        mend, note = _from_elsewhere(value), ""
     return Refused([Fault(f"expected {expected}, got {describe(value)}", (), mend, note if mend else "")])
 
 
@@ -132,9 +134,18 @@ def _bare_number(value: Any, number: type) -> str:
         if not isinstance(value, str):
             return ""
         unit = _UNITS.get(value[-1:].lower())
-        return str(number(value)) if unit is None else str(number(float(value[:-1]) * unit))
+        scaled = number(value) if unit is None else float(value[:-1]) * unit
+        return str(number(scaled)) if number(scaled) == scaled else ""
     except (ValueError, OverflowError):
         return ""
+
+
+def _from_elsewhere(value: str) -> str:
+    """The mend for what other config languages write: a null in quotes, an interpolation."""
+    if value.lower() in ("none", "null"):
+        return "there is no null: leave the key out; what a base says is taken back by { _unset = true }"
+    read = re.fullmatch(r"\$\{([\w.]+)\}|%([\w.]+)", value)
+    return f'write {{ _ref = "{read[1] or read[2]}" }}' if read else ""
 
 
 def _spelled(value: Any) -> str:

@@ -67,9 +67,16 @@ class Struck(NamedTuple):
 def strike(project: Path, target: Path, load: Load, *, train_with: str) -> Struck:
     """Writes the copy to `target`, which must not exist. Raises ConfigError when a config does not load."""
     project, target = project.resolve(), target.absolute()
-    if target.exists() or target.resolve().is_relative_to(project):
-        what = "exists already" if target.exists() else "lies inside the project"
-        raise ConfigError([Problem(f"{what}; a copy is written to a new directory outside", where=str(target))])
+    try:
+        wrong = "exists already" * target.exists() or "lies inside the project" * target.resolve().is_relative_to(
+            project
+        )
+        if not wrong:
+            target.mkdir(parents=True)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        wrong = f"cannot be written to: {error.strerror if isinstance(error, OSError) else error}"
+    if wrong:
+        raise ConfigError([Problem(f"{wrong}; a copy is written to a new directory outside", where=str(target))])
     try:
         struck = _copy(project, target)
         _write_experiments(project, target, load, train_with, struck)

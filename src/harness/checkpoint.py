@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.rows import finite
-from harness.train_state import TrainState, read_tensors, write_tensors
+from harness.train_state import Contents, TrainState, read_tensors, write_tensors
 
 MANIFEST = "manifest.json"
 READ_BYTES = 1 << 20
@@ -32,20 +32,20 @@ class Keep:
 
 
 def save_checkpoint(
-    root: Path, state: TrainState, *, keep: Keep, facts: Mapping[str, Any], metrics: Mapping[str, float] | None = None
+    root: Path, contents: Contents, *, keep: Keep, facts: Mapping[str, Any], metrics: Mapping[str, float] | None = None
 ) -> Path:
-    """Writes `root/step_NNNNNNNN`, then deletes the older ones that need not stay. Main process only.
+    """Writes `root/step_NNNNNNNN`, then deletes the older ones that need not stay. Main process only, in any thread.
 
     `metrics` are those of the evals at this very step. Raises OSError when the disk is full; what was there before is
     then still whole, and what was half written is gone, which makes room for the words about it.
     """
-    final = root / f"step_{state.step:08}"
+    final = root / f"step_{contents.numbers['step']:08}"
     for left_behind in root.glob(".writing_*"):  # by a kill
         shutil.rmtree(left_behind)
     beside = root / f".writing_{final.name}"
     try:
         beside.mkdir(parents=True)
-        _write(beside, state, {**facts, "metrics": finite(metrics or {})})
+        _write(beside, contents, {**facts, "metrics": finite(metrics or {})})
     except OSError:
         shutil.rmtree(beside, ignore_errors=True)
         raise
@@ -81,16 +81,14 @@ def _metrics(directory: Path) -> dict[str, Any]:
         return {}
 
 
-def _write(directory: Path, state: TrainState, facts: dict[str, Any]) -> None:
+def _write(directory: Path, contents: Contents, facts: dict[str, Any]) -> None:
     """Fills a directory with the files of a checkpoint, the manifest last, and syncs them."""
-    write_tensors(directory, state, shards=shards_beside(directory.parent))
+    write_tensors(directory, contents, shards=shards_beside(directory.parent))
     written = sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
-    with ThreadPoolExecutor(
-        2 * len(written)
-    ) as pool:  # the disk works while the processor hashes what is still in memory
+    with ThreadPoolExecutor(2 * len(written)) as pool:  # the disk works while the processor hashes what is in memory
         synced = [pool.submit(_sync, directory / name) for name in written]
         identities = pool.map(_identity, [directory / name for name in written])
-        manifest = {**state.numbers(), **facts, "files": dict(zip(written, identities, strict=True))}
+        manifest = {**contents.numbers, **facts, "files": dict(zip(written, identities, strict=True))}
         for future in synced:
             future.result()
     (directory / MANIFEST).write_text(json.dumps({**manifest, "sha256": _seal(manifest)}, indent=1))

@@ -4,6 +4,8 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from harness.checkpoint import (
     Keep,
@@ -21,10 +23,11 @@ from harness.prefetch import Batches
 from harness.profile import Tracer
 from harness.ranks import Ranks
 from harness.run_directory import RunDirectory
+from harness.save_beside import SavesBeside
 from harness.split import Split
 from harness.step import Fetched, clip, fetch, forward_backward, update
 from harness.stop import StopFlag
-from harness.train_state import TrainState, make_room, write_tensors_in_shards
+from harness.train_state import Contents, TrainState, make_room, write_tensors_in_shards
 
 WORTH_SAYING = 0.03  # of the time spent waiting for data
 
@@ -51,15 +54,19 @@ def train(job: Job, split: Split, ranks: Ranks, run: RunDirectory | None, consol
         loss_scale=job.loss_scale,
         in_shards=job.in_shards,
     )
-    try:
-        with (
-            Batches(job, split, rank=ranks.rank, device=ranks.device) as batches,
-            Tracer(job.profile, run.path / "profile" if run is not None else None, ranks.device) as tracer,
-        ):
-            return _train(job, state, batches, tracer, ranks, run, console, stop)
-    except Exception as error:
-        error.add_note(f"after step {state.step}")
-        raise
+    with SavesBeside() as saves:
+        try:
+            with (
+                Batches(job, split, rank=ranks.rank, device=ranks.device) as batches,
+                Tracer(job.profile, run.path / "profile" if run is not None else None, ranks.device) as tracer,
+            ):
+                ended = _train(job, state, batches, tracer, saves, ranks, run, console, stop)
+            saves.wait()
+            ranks.wait()  # for the main process, which writes
+        except Exception as error:
+            error.add_note(f"after step {state.step}")
+            raise
+    return ended
 
 
 def _train(
@@ -67,6 +74,7 @@ def _train(
     state: TrainState,
     batches: Batches,
     tracer: Tracer,
+    saves: SavesBeside,
     ranks: Ranks,
     run: RunDirectory | None,
     console: Console,
@@ -86,11 +94,12 @@ def _train(
     # nothing is saved before it is recorded, so a checkpoint never knows more than the record.
     while state.step < job.num_steps:
         step = state.step
+        saves.check()
         tracer.before(step + 1)
         fetched = fetch(batches, ranks, step, stop_asked=bool(stop))
         if fetched.stop_asked:
             metrics.flush(ranks, run)
-            _save(job, state, ranks, run, {})
+            _save(job, state, saves, ranks, run, {})
             return Ended(reason=stop.signal_name or "a signal on another rank", step=step, metrics=evaluated)
         loss_share = forward_backward(job, wrapped, ranks, step, fetched)
         norm = float(clip(parameters, clip_norm=job.clip_norm))
@@ -114,7 +123,7 @@ def _train(
             metrics.restart_clock()
         if is_last or state.step % job.checkpoint_every_steps == 0:
             metrics.flush(ranks, run)
-            _save(job, state, ranks, run, evaluated if is_evaluated else {})
+            _save(job, state, saves, ranks, run, evaluated if is_evaluated else {})
             metrics.restart_clock()
     return Ended(reason="finished", step=state.step, metrics=evaluated)
 
@@ -134,17 +143,40 @@ def _resume(state: TrainState, ranks: Ranks, run: RunDirectory | None, console: 
         run.event("started" if run.segment == 0 else "resumed", step=state.step)
 
 
-def _save(job: Job, state: TrainState, ranks: Ranks, run: RunDirectory | None, evaluated: Mapping[str, float]) -> None:
-    """Saves a checkpoint; `evaluated` is what the evals gave at this very step. All ranks."""
-    started = time.perf_counter()
+def _save(
+    job: Job,
+    state: TrainState,
+    saves: SavesBeside,
+    ranks: Ranks,
+    run: RunDirectory | None,
+    evaluated: Mapping[str, float],
+) -> None:
+    """Saves a checkpoint; `evaluated` is what the evals gave at this very step. All ranks.
+
+    Shards are written by all ranks before anything goes on; else the main process's thread writes while they go on.
+    """
+    asked_at = time.perf_counter()
+    facts = {"num_processes": ranks.num_processes, "fingerprint": job.facts.get("fingerprint", "")}
+    words = {"keep": _keep(job, evaluated), "facts": facts, "metrics": evaluated}
     if state.in_shards:
         shards = ranks.from_main(make_room(shards_beside(run.checkpoints)) if run is not None else None)
         write_tensors_in_shards(shards, state)
-    if run is not None:
-        facts = {"num_processes": ranks.num_processes, "fingerprint": job.facts.get("fingerprint", "")}
-        path = save_checkpoint(run.checkpoints, state, keep=_keep(job, evaluated), facts=facts, metrics=evaluated)
-        run.event("checkpoint", step=state.step, path=path.name, seconds=round(time.perf_counter() - started, 3))
-    ranks.wait()
+        if run is not None:
+            _write(run, asked_at, words, state.contents())
+        ranks.wait()
+    elif run is not None:
+        saves.save(state, partial(_write, run, asked_at, words))
+
+
+def _write(
+    run: RunDirectory, asked_at: float, words: Mapping[str, Any], contents: Contents, stall_seconds: float | None = None
+) -> None:
+    """Writes a checkpoint, and then its event; training stalled all the time if not for `stall_seconds`."""
+    path = save_checkpoint(run.checkpoints, contents, **words)
+    seconds = time.perf_counter() - asked_at
+    times = {"seconds": seconds, "stall_seconds": seconds if stall_seconds is None else stall_seconds}
+    rounded = {name: round(value, 4) for name, value in times.items()}
+    run.event("checkpoint", step=contents.numbers["step"], path=path.name, **rounded)
 
 
 def _keep(job: Job, evaluated: Mapping[str, float]) -> Keep:

@@ -23,7 +23,7 @@ class StepMetrics:
     def __init__(self, *, flops_per_token: float | None = None) -> None:
         self._flops_per_token = flops_per_token
         self._steps: list[dict[str, float]] = []
-        self._times_ns: list[int] = []
+        self._times: list[float] = []
         self._loss_shares: list[Tensor] = []
         self._last_time = time.perf_counter()
         self._num_steps = self._num_tokens = 0
@@ -36,7 +36,7 @@ class StepMetrics:
         """Adds one step. `values` must be equal on all ranks."""
         now = time.perf_counter()
         self._loss_shares.append(loss_share)
-        self._times_ns.append(time.time_ns())
+        self._times.append(time.time())
         self._steps.append({"step_seconds": round(now - self._last_time, 7), **values})
         self._last_time = now
 
@@ -50,17 +50,17 @@ class StepMetrics:
         means = self._over_interval(seconds, tokens, ranks)
         self._steps[-1] |= means
         if run is not None:
-            for values, loss, time_ns in zip(self._steps, losses, self._times_ns, strict=True):
+            for values, loss, moment in zip(self._steps, losses, self._times, strict=True):
                 step = int(values["step"])
                 named = {f"train/{key}": value for key, value in values.items() if key != "step"}
-                run.record_step(step, {"train/loss": loss, **named}, time_ns=time_ns)
+                run.record_step(step, {"train/loss": loss, **named}, moment)
         self._num_steps += len(self._steps)
         self._num_tokens += int(tokens)
         if run is not None:
             step = int(self._steps[-1]["step"])
             run.note_progress(step=step, num_steps=self._num_steps, num_tokens=self._num_tokens)
         means |= {"loss": math.fsum(losses) / len(losses), "lr": self._steps[-1]["lr"]}
-        self._steps, self._times_ns, self._loss_shares = [], [], []
+        self._steps, self._times, self._loss_shares = [], [], []
         return means
 
     def _over_interval(self, seconds: float, tokens: float, ranks: Ranks) -> dict[str, float]:

@@ -92,9 +92,9 @@ class RunDirectory:
                 self._write_summary(kind)
         self._events.write({"event": kind, "t": round(time.time(), 3), "seg": self.segment, **fields})
 
-    def record_step(self, step: int, values: Mapping[str, float], *, time_ns: int | None = None) -> None:
-        """Appends the metrics of one step, done at `time_ns` if not now; alerts once to each that is not finite."""
-        if not self._metrics.write(step, values, time_ns=time_ns):
+    def record_step(self, step: int, values: Mapping[str, float], seconds: float | None = None) -> None:
+        """Appends the metrics of one step, done `seconds` after 1970 if not now; alerts once to each not finite."""
+        if not self._metrics.write(step, values, seconds):
             self._alert(step, values)
         if self.mirrors:
             self._mirror(step, values)

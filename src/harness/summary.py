@@ -38,18 +38,18 @@ class Summary:
         self._metrics: dict[str, Extremes] = {}
         self._evals: dict[str, Any] = {}
 
-    def add_columns(self, keys: Sequence[str], steps: Sequence[int], rows: Iterable[Sequence[float]]) -> None:
-        """Adds rows of the same keys, all finite, in their order."""
-        for key, column in zip(keys, zip(*rows, strict=True), strict=True):
+    def add_columns(self, keys: Sequence[str], steps: Sequence[float], columns: Iterable[Sequence[float]]) -> None:
+        """Adds rows of the same keys, all finite, in their order, column by column."""
+        for key, column in zip(keys, columns, strict=True):
             entry = self._metrics.setdefault(key, Extremes())
-            entry.last, entry.last_step = column[-1], steps[-1]
+            entry.last, entry.last_step = column[-1], int(steps[-1])
             entry.n += len(column)
             entry.total += sum(column)
             low, high = min(column), max(column)
             if entry.min is None or low < entry.min:
-                entry.min, entry.min_step = low, steps[column.index(low)]
+                entry.min, entry.min_step = low, int(steps[column.index(low)])
             if entry.max is None or high > entry.max:
-                entry.max, entry.max_step = high, steps[column.index(high)]
+                entry.max, entry.max_step = high, int(steps[column.index(high)])
 
     def add_row(self, step: int, values: Mapping[str, float]) -> None:
         """Adds one row, of any numbers."""

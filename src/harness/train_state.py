@@ -6,17 +6,18 @@ Whether the files that are found are whole is the business of harness.checkpoint
 import errno
 import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
-from torch import nn
+from torch import Tensor, nn
 
 from harness.averaging import WeightAverage
+from harness.host_copy import HostCopy
 from harness.loss_scale import LossScale
 from harness.sharded_files import read_shards, write_shards
 
@@ -25,6 +26,23 @@ OPTIMIZERS_FILE = "optimizers.pt"
 AVERAGE_FILE = "average.safetensors"
 SHARDS = "shards"  # a directory, instead of the three files
 AGAIN_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What a checkpoint of a state holds. The tensors are missing where all ranks write them in shards."""
+
+    numbers: dict[str, Any]
+    in_shards: bool
+    model: Mapping[str, Tensor] = field(default_factory=dict)
+    optimizers: Sequence[Mapping[str, Any]] = ()
+    averages: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def copied(self, copy: HostCopy) -> "Contents":
+        """The same in host memory; what the state becomes later does not reach it."""
+        parts = (self.numbers, self.model, self.optimizers, self.averages)
+        numbers, model, optimizers, averages = copy.take(parts)
+        return replace(self, numbers=numbers, model=model, optimizers=optimizers, averages=averages)
 
 
 @dataclass(kw_only=True)
@@ -51,6 +69,18 @@ class TrainState:
             "loss_scale": self.loss_scale.state() if self.loss_scale else None,
         }
 
+    def contents(self) -> Contents:
+        """What a checkpoint of it holds, in the state's own memory."""
+        if self.in_shards:
+            return Contents(numbers=self.numbers(), in_shards=True)
+        return Contents(
+            numbers=self.numbers(),
+            in_shards=False,
+            model=self.model.state_dict(),
+            optimizers=[optimizer.state_dict() for optimizer in self.optimizers],
+            averages=_averages(self),
+        )
+
     def set_numbers(self, numbers: dict[str, Any]) -> None:
         """The inverse of `numbers`; what else is there is not looked at."""
         self.step, self.num_tokens = numbers["step"], numbers["num_tokens"]
@@ -59,19 +89,30 @@ class TrainState:
             self.loss_scale.set_state(numbers["loss_scale"])
 
 
-def write_tensors(directory: Path, state: TrainState, *, shards: Path) -> None:
-    """Fills a directory with the tensors of the state; with those in `shards`, if they were written by all ranks.
+class _Named(nn.Module):
+    """Tensors by name, as `save_model` wants them: it keeps one name of those that share memory."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        self._tensors = tensors
+
+    def state_dict(self, **_options: Any) -> dict[str, Any]:  # type: ignore[override]
+        return dict(self._tensors)
+
+
+def write_tensors(directory: Path, contents: Contents, *, shards: Path) -> None:
+    """Fills a directory with the tensors of a state; with those in `shards`, if they were written by all ranks.
 
     Main process only. Raises OSError when the disk is full.
     """
-    if state.in_shards:
+    if contents.in_shards:
         shards.rename(directory / SHARDS)
         return
     try:
-        save_model(state.model, str(directory / MODEL_FILE))
-        torch.save([optimizer.state_dict() for optimizer in state.optimizers], directory / OPTIMIZERS_FILE)
-        if state.average:
-            save_file(dict(state.average.averages), directory / AVERAGE_FILE)
+        save_model(_Named(contents.model), str(directory / MODEL_FILE))
+        torch.save(contents.optimizers, directory / OPTIMIZERS_FILE)
+        if contents.averages:
+            save_file(dict(contents.averages), directory / AVERAGE_FILE)
     except (SafetensorError, RuntimeError) as error:  # how the two libraries report a full disk
         raise OSError(_number_of(error, directory), f"{directory} cannot be written: {error}") from error
 

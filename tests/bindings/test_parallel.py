@@ -24,3 +24,22 @@ def test_copies_times_shards_make_up_the_processes(schema: Fsdp, num_processes: 
         if schema.num_replicas > 1:
             with pytest.raises(Refused, match=r"help: launch with --num_processes \d"):
                 schema.check(other)
+
+
+@pytest.mark.parametrize(
+    ("schema", "num_processes", "said"),
+    [
+        (Fsdp(num_replicas=2), 5, r"2 x 2 \(.*\) is not 5, .* launched\n  help: launch with --num_processes 4$"),
+        (Fsdp(num_replicas=3), 2, r"3 x 1 \(.*\) is not 2, .* launched\n  help: launch with --num_processes 3$"),
+        (
+            Fsdp(num_shards=4),
+            2,
+            r"1 x 4 \(.*\) is not 2, .* launched\n  help: launch with --num_processes 4, or leave num_shards out$",
+        ),
+    ],
+)
+def test_a_mesh_that_the_processes_do_not_fill_is_refused_with_what_would_fit(
+    schema: Fsdp, num_processes: int, said: str
+) -> None:
+    with pytest.raises(Refused, match=said):
+        schema.check(num_processes)

@@ -5,6 +5,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -108,3 +109,12 @@ def test_every_config_of_the_project_ejects_to_clean_code_and_an_equal_run() -> 
         command = [sys.executable, "-m", "ruff", words[0], "--no-cache", "--config", settings_file, *words[1:], "."]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
+
+
+def test_a_root_in_which_nothing_is_set_is_one_call() -> None:
+    config = falsework.load([write("empty.toml", "")], root=toy.BitsPerByte, kinds={})
+    assert run_in(eject(config, train_with=TRAINER)) == toy.BitsPerByte()
+    note = attrs.field(type=cast("Any", str | None), default=None, metadata=toy.SCIENCE)
+    optional = attrs.make_class("Optional", {"note": note})
+    text = eject(falsework.load(["empty.toml"], root=optional, kinds={}), train_with=TRAINER)
+    assert "\nrun = Optional()\n" in text

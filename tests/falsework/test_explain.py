@@ -1,11 +1,14 @@
 """How a config came to be, in words."""
 
 import json
+from typing import Any
 
 import pytest
 
+import falsework
 from falsework import Config, ConfigError
 from falsework.explain import explain, json_of, text_of, whole_json, whole_text
+from tests.falsework import toy
 from tests.falsework.toy import BASE, load, write
 
 
@@ -89,12 +92,29 @@ def test_profiles_that_apply_and_that_do_not() -> None:
     ]
 
 
-@pytest.mark.parametrize("key", ["optimizer.lrr", "nothing.at.all", "not a key", "", "optimizer.lr.x", "data.tags[0]"])
+@pytest.mark.parametrize("key", ["optimizer.lrr", "lr", "nothing.at.all", "optimizer.lr.x"])
 def test_what_is_not_there_is_one_error(key: str) -> None:
     write("base.toml", BASE)
     with pytest.raises(ConfigError, match="base: there is no ") as caught:
         explain(load("base.toml"), key)
-    assert ("did you mean optimizer.lr?" in str(caught.value)) == key.startswith("optimizer.lr")
+    assert ("did you mean optimizer.lr?" in str(caught.value)) == (key != "nothing.at.all")
+
+
+@pytest.mark.parametrize("key", ["not a key", "", "data.tags[0]"])
+def test_what_is_no_path_is_said_to_be_none(key: str) -> None:
+    write("base.toml", BASE)
+    with pytest.raises(ConfigError, match=r"is no dotted path\n  help: for example optimizer\.lr"):
+        explain(load("base.toml"), key)
+
+
+def test_a_derived_field_is_not_called_required_when_a_layer_ties_it() -> None:
+    write("base.toml", BASE.replace("num_steps = 100", "num_steps = { _ref = 'train.num_threads' }"))
+    derived: dict[str, Any] = {"train.num_steps": (("model.num_layers",), lambda layers: layers)}
+    config = falsework.load(["base.toml"], root=toy.Run, kinds=toy.KINDS, derived=derived)
+    explanation = explain(config, "train.num_steps")
+    assert "  int, derived from model.num_layers unless set, science\n" in text_of(explanation)
+    assert json_of(explanation)["derived_from"] == ["model.num_layers"]
+    assert "  int, required, science\n" in text_of(explain(config, "model.num_layers"))
 
 
 def test_all_values_have_places_and_the_run_is_summed_up() -> None:

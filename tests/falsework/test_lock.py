@@ -9,6 +9,7 @@ from attrs import Factory, field, frozen, make_class
 
 from bindings import KINDS, MIGRATIONS, ROOT, SCHEMA_VERSION
 from bindings.migrations import Added, DefaultChanged, Removed, Renamed, ValueMapped
+from falsework import ConfigError
 from falsework.lock import is_fresh, lock_faults, lock_text
 from falsework.schema import Table, compile_schema
 from tests.falsework import toy
@@ -169,3 +170,19 @@ def test_a_field_that_comes_or_goes_is_no_changed_default_of_the_table_it_is_in(
     assert lock_faults(lock, changed, 2, {2: (DefaultChanged("log.every", was=50),)}) == [
         "log: { every = 50 } was its default; write DefaultChanged"
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "<<<<<<< HEAD\n", "schema = 1\n", LOCK.replace('class = "science"', "class = 3", 1)]
+)
+def test_what_is_no_lock_is_one_error_with_the_way_back(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"no lock that tools/schema wrote: .*\n  help: take the released one back"):
+        lock_faults(text, table(), 1, {})
+
+
+def test_a_default_that_sets_what_is_optional_is_refused_as_nothing_could_take_it_away() -> None:
+    inner = make_class("Inner", {"note": entry(str | None, default=None, metadata=PLACE)}, frozen=True, kw_only=True)
+    root = make_class("Root", {"a": entry(inner, default=inner(note="x"), metadata=PLACE)}, frozen=True, kw_only=True)
+    compiled = compile_schema(root, {})
+    faults = lock_faults(lock_text(compiled, 1), compiled, 1, {})
+    assert faults == ["a: its default sets a.note, which is optional: nothing could take it away"]

@@ -27,7 +27,7 @@ def test_bytes_that_are_no_utf8_are_pointed_at() -> None:
 
 def test_a_syntax_error_has_the_place_that_tomllib_gives() -> None:
     Path("a.toml").write_text("[train]\nseed = 1 2\n")
-    assert first_lines("a.toml") == ["a.toml:2:10: not TOML: expected newline or end of document after a statement"]
+    assert first_lines("a.toml") == ["a.toml:2:10: not TOML: expected the end of the line after a value"]
 
 
 def test_a_file_that_ends_too_early_is_pointed_at_its_end() -> None:

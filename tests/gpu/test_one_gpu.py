@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from harness.host_copy import HostCopy
 from zoo.gpt import Gpt
 from zoo.optimizers import adamw
 
@@ -46,3 +47,12 @@ def test_the_fused_update_is_the_update_in_pieces() -> None:
 def test_the_same_run_twice_gives_the_same_bits_with_deterministic_kernels(losses: Losses) -> None:
     layer = "train.deterministic = true\nmodel.dropout = 0.1\n"
     assert losses("cuda", layer=layer) == losses("cuda", layer=layer)
+
+
+def test_the_copy_of_a_save_has_the_bits_of_the_gpu_in_pinned_memory() -> None:
+    tensors = {"a": torch.randn(3000, 50, device="cuda"), "step": torch.tensor(3.0)}
+    expected = {name: tensor.cpu().clone() for name, tensor in tensors.items()}
+    copied = HostCopy().take(tensors)
+    tensors["a"].zero_()
+    assert all(torch.equal(copied[name], tensor) for name, tensor in expected.items())
+    assert copied["a"].is_pinned()

@@ -6,7 +6,10 @@ Each case is a function of (ranks, folder) that gives plain data on every rank; 
 import hashlib
 import json
 import math
+import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -196,6 +199,26 @@ CASES: tuple[Callable[[Ranks, Path], Any], ...] = (
     not_finite_skip,
     stopped,
 )
+
+
+def let_two_ranks_run(module: str, folder: Path, *, max_seconds: float) -> None:
+    """Runs a module like this one on two processes; its results are then in the folder."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", module, str(folder)],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, **world, "RANK": str(rank), "LOCAL_RANK": str(rank), "ACCELERATE_USE_CPU": "true"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    said = [process.communicate(timeout=max_seconds)[1] for process in processes]
+    assert (folder / "results.json").exists(), said
 
 
 def main(folder: Path) -> None:

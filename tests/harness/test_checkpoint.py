@@ -47,7 +47,7 @@ def bits(state: TrainState) -> list[object]:
 
 def test_a_loaded_state_has_the_bits_that_were_saved(tmp_path: Path) -> None:
     saved, loaded = state_at(3), state_at(1)
-    path = save_checkpoint(tmp_path, saved, keep=Keep(newest=1), facts=FACTS)
+    path = save_checkpoint(tmp_path, saved.contents(), keep=Keep(newest=1), facts=FACTS)
     assert bits(loaded) != bits(saved)
     load_checkpoint(path, loaded)
     assert bits(loaded) == bits(saved)
@@ -61,7 +61,7 @@ def test_no_checkpoint_is_no_fault(tmp_path: Path) -> None:
 
 def test_the_newest_k_are_kept(tmp_path: Path) -> None:
     for step in (1, 2, 5, 10):
-        save_checkpoint(tmp_path, state_at(step), keep=Keep(newest=2), facts=FACTS)
+        save_checkpoint(tmp_path, state_at(step).contents(), keep=Keep(newest=2), facts=FACTS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step_00000005", "step_00000010"]
 
 
@@ -82,7 +82,7 @@ LOSSES = {2: 3.0, 4: 1.0, 6: math.nan, 8: 1.0, 10: 2.0, 12: 5.0, 14: None}
 def test_milestones_and_the_best_stay_beside_the_newest(tmp_path: Path, keep: Keep, expected: list[int]) -> None:
     for step, loss in LOSSES.items():
         metrics = {} if loss is None else {"eval/a/loss": loss}
-        save_checkpoint(tmp_path, state_at(step), keep=keep, facts=FACTS, metrics=metrics)
+        save_checkpoint(tmp_path, state_at(step).contents(), keep=keep, facts=FACTS, metrics=metrics)
     kept = sorted(int(path.name.removeprefix("step_")) for path in tmp_path.iterdir())
     assert kept == expected
     assert all(find_fault(path) == "" for path in tmp_path.iterdir())
@@ -90,18 +90,18 @@ def test_milestones_and_the_best_stay_beside_the_newest(tmp_path: Path, keep: Ke
 
 def test_a_broken_newer_checkpoint_does_not_crowd_out_what_is_saved_now(tmp_path: Path) -> None:
     for step in (2, 4):
-        save_checkpoint(tmp_path, state_at(step), keep=Keep(newest=2), facts=FACTS)
+        save_checkpoint(tmp_path, state_at(step).contents(), keep=Keep(newest=2), facts=FACTS)
     (tmp_path / "step_00000004" / "model.safetensors").unlink()
-    path = save_checkpoint(tmp_path, state_at(3), keep=Keep(newest=1), facts=FACTS)
+    path = save_checkpoint(tmp_path, state_at(3).contents(), keep=Keep(newest=1), facts=FACTS)
     assert newest_checkpoint(tmp_path)[0] == path
-    again = save_checkpoint(tmp_path, state_at(4), keep=Keep(newest=1), facts=FACTS)
+    again = save_checkpoint(tmp_path, state_at(4).contents(), keep=Keep(newest=1), facts=FACTS)
     assert newest_checkpoint(tmp_path) == (again, [])
 
 
 def test_a_step_that_is_reached_again_keeps_its_checkpoint(tmp_path: Path) -> None:
-    path = save_checkpoint(tmp_path, state_at(2), keep=Keep(newest=1), facts=FACTS)
+    path = save_checkpoint(tmp_path, state_at(2).contents(), keep=Keep(newest=1), facts=FACTS)
     before = (path / "manifest.json").stat().st_ino
-    assert save_checkpoint(tmp_path, state_at(2), keep=Keep(newest=1), facts=FACTS) == path
+    assert save_checkpoint(tmp_path, state_at(2).contents(), keep=Keep(newest=1), facts=FACTS) == path
     assert (path / "manifest.json").stat().st_ino == before
     assert list(tmp_path.iterdir()) == [path]
 
@@ -114,7 +114,7 @@ def files_of(path: Path) -> list[str]:
 def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("checkpoints")
     for step in (1, 2):
-        save_checkpoint(root, state_at(step), keep=Keep(newest=2), facts=FACTS)
+        save_checkpoint(root, state_at(step).contents(), keep=Keep(newest=2), facts=FACTS)
     return root
 
 
@@ -172,16 +172,16 @@ def test_without_a_whole_checkpoint_every_fault_is_named(two_checkpoints: Path, 
 
 @pytest.mark.parametrize("max_file_bytes", [50, 5_000])
 def test_a_full_disk_is_an_os_error_and_what_was_there_stays_whole(tmp_path: Path, max_file_bytes: int) -> None:
-    before = save_checkpoint(tmp_path, state_at(1), keep=Keep(newest=1), facts=FACTS)
+    before = save_checkpoint(tmp_path, state_at(1).contents(), keep=Keep(newest=1), facts=FACTS)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_file_bytes, hard))
     try:
         with pytest.raises(OSError, match="step_00000002"):
-            save_checkpoint(tmp_path, state_at(2, width=300), keep=Keep(newest=1), facts=FACTS)
+            save_checkpoint(tmp_path, state_at(2, width=300).contents(), keep=Keep(newest=1), facts=FACTS)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert newest_checkpoint(tmp_path) == (before, [])
-    after = save_checkpoint(tmp_path, state_at(3), keep=Keep(newest=1), facts=FACTS)
+    after = save_checkpoint(tmp_path, state_at(3).contents(), keep=Keep(newest=1), facts=FACTS)
     assert list(tmp_path.iterdir()) == [after], "what the failed save left behind goes with the next one"
 
 
@@ -190,15 +190,21 @@ import itertools, os, signal, sys
 from pathlib import Path
 import torch
 from harness.checkpoint import Keep, save_checkpoint
+from harness.save_beside import SavesBeside
 from harness.train_state import TrainState
 
 model = torch.nn.Linear(64, 64)
 state = TrainState(model=model, optimizers=[])
+how = sys.argv[2]
 
 def save(root, step):
     state.step = step
     torch.nn.init.constant_(model.weight, step)
-    save_checkpoint(root, state, keep=Keep(newest=1), facts={})
+    if how == "at once":
+        return save_checkpoint(root, state.contents(), keep=Keep(newest=1), facts={})
+    with SavesBeside() as saves:
+        saves.save(state, lambda contents, _: save_checkpoint(root, contents, keep=Keep(newest=1), facts={}))
+        torch.nn.init.constant_(model.weight, 99)  # training goes on
 
 def save_twice_and_die(root, point):
     points = itertools.count()
@@ -219,9 +225,10 @@ for point in itertools.count():
 """
 
 
-def test_kill_9_before_any_touch_of_the_disk_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["at once", "beside"])
+def test_kill_9_before_any_touch_of_the_disk_leaves_a_whole_checkpoint(tmp_path: Path, how: str) -> None:
     """One child per point: Python's audit hook sees every file that is opened, made, renamed and removed."""
-    subprocess.run([sys.executable, "-W", "ignore", "-c", AT_EVERY_POINT, str(tmp_path)], check=True, timeout=120)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", AT_EVERY_POINT, str(tmp_path), how], check=True, timeout=120)
     steps = []
     for point in range(len(list(tmp_path.iterdir()))):
         root = tmp_path / str(point)
@@ -233,7 +240,7 @@ def test_kill_9_before_any_touch_of_the_disk_leaves_a_whole_checkpoint(tmp_path:
         assert (state.model.get_parameter("weight") == state.step).all()
         steps.append(state.step)
         state.step = 3
-        save_checkpoint(root, state, keep=Keep(newest=1), facts={})
+        save_checkpoint(root, state.contents(), keep=Keep(newest=1), facts={})
         assert [path.name for path in root.iterdir()] == ["step_00000003"]
     assert steps == sorted(steps), "the new one is there from one point on"
     assert steps.count(1) > 5

@@ -4,6 +4,7 @@ import math
 import resource
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,8 @@ def test_a_full_disk_ends_the_run_and_it_goes_on_when_there_is_room(
 
     def full_from_step_4(step: int) -> float:
         if step == 4:
+            while not (tmp_path / "full" / "checkpoints" / "step_00000003").is_dir():
+                time.sleep(0.001)
             resource.setrlimit(resource.RLIMIT_FSIZE, (3000, hard))  # enough for the rows, not for a checkpoint
         return 1 / (1 + step)
 

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,11 @@ KEYS = text(max_size=12).filter(lambda key: key not in ("step", "t", "seg"))
 NUMBERS = floats() | integers(-(2**60), 2**60)
 
 
-def written(path: Path, rows: list[dict[str, float]], *, time_ns: int | None = None) -> list[dict[str, Any]]:
+def written(path: Path, rows: list[dict[str, float]], *, seconds: float | None = None) -> list[dict[str, Any]]:
     path.unlink(missing_ok=True)
     writer = MetricWriter(path, segment=3, summary=Summary())
     for step, row in enumerate(rows):
-        writer.write(step, row, time_ns=time_ns)
+        writer.write(step, row, seconds)
     writer.close()
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
 
@@ -43,14 +44,14 @@ def test_every_number_reads_back_as_it_was(
 
 def test_the_line_is_what_json_writes_without_blanks(tmp_path: Path) -> None:
     row = {"train/loss": 2.31, 'odd "key" ß\n': -1e-300, "n": 2**53 + 1, "zero": -0.0}
-    written(tmp_path / "m", [row], time_ns=1_790_000_000_007_999_999)
+    written(tmp_path / "m", [row], seconds=1_790_000_000.0074999)
     whole = {"step": 0, "t": 1_790_000_000.007, "seg": 3, **row}
     assert (tmp_path / "m").read_text("utf-8") == json.dumps(whole, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def test_a_clock_before_1970_or_at_its_start_still_makes_json(tmp_path: Path) -> None:
-    assert [row["t"] for row in written(tmp_path / "m", [{"a": 1.0}], time_ns=5_000_000)] == [0.005]
-    assert len(written(tmp_path / "m", [{"a": 1.0}], time_ns=-5_000_000)) == 1
+    assert [row["t"] for row in written(tmp_path / "m", [{"a": 1.0}], seconds=0.005)] == [0.005]
+    assert len(written(tmp_path / "m", [{"a": 1.0}], seconds=-0.005)) == 1
 
 
 def test_what_is_not_finite_is_a_word_and_is_reported(tmp_path: Path) -> None:
@@ -68,6 +69,18 @@ def test_what_is_not_finite_is_a_word_and_is_reported(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [True, np.float64(0.1), np.float32(0.5), np.int64(3)])
 def test_other_numbers_are_written_as_numbers(tmp_path: Path, value: float) -> None:
     assert written(tmp_path / "m", [{"a": value}])[0]["a"] == float(value)
+
+
+@pytest.mark.parametrize("value", [True, False, Fraction(1, 2), np.float64(0.1), np.float32(0.5), np.int64(3)])
+def test_a_key_may_turn_to_another_kind_of_number(tmp_path: Path, value: float) -> None:
+    rows: list[dict[str, float]] = [{"a": 1.5, "b": 2.0}, {"a": value, "b": 2.0}, {"a": 2.0, "b": value}]
+    assert [(row["a"], row["b"]) for row in written(tmp_path / "m", rows)] == [
+        (1.5, 2.0), (float(value), 2.0), (2.0, float(value)),
+    ]  # fmt: skip
+
+
+def test_keys_with_capital_letters_are_kept(tmp_path: Path) -> None:
+    assert written(tmp_path / "m", [{"eval/TriviaQA": 0.5}] * 2)[1]["eval/TriviaQA"] == 0.5
 
 
 @pytest.mark.parametrize("value", ["2.5 apples", None, [1.0]])

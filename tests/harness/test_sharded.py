@@ -101,7 +101,7 @@ if mode == "two":
     shards = ranks.from_main(make_room(shards_beside(folder)) if ranks.is_main else None)
     write_tensors_in_shards(shards, state)
     if ranks.is_main:
-        save_checkpoint(folder, state, keep=Keep(newest=1), facts={})
+        save_checkpoint(folder, state.contents(), keep=Keep(newest=1), facts={})
     ranks.wait()
     again = built(2 // num_replicas)
     load_checkpoint(folder / "step_00000005", again)

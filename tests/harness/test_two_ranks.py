@@ -1,10 +1,6 @@
 """Two gloo processes, which on_two_ranks.py runs once for all of these tests, against this one process."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +16,7 @@ from tests.harness.small_job import build_job
 def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with what every case left, and results.json."""
     folder = tmp_path_factory.mktemp("two_ranks")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, cases.__file__, str(folder)],
-            env={**os.environ, **world, "RANK": str(rank), "LOCAL_RANK": str(rank), "ACCELERATE_USE_CPU": "true"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    said = [process.communicate(timeout=100)[1] for process in processes]
-    assert (folder / "results.json").exists(), said
+    cases.let_two_ranks_run(cases.__name__, folder, max_seconds=100)
     return folder
 
 

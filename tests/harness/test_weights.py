@@ -33,7 +33,7 @@ def saved(tmp_path: Path, *, in_shards: bool = False) -> tuple[Path, nn.Module]:
     root = tmp_path / "run" / "checkpoints"
     if in_shards:
         write_tensors_in_shards(make_room(shards_beside(root)), state)
-    save_checkpoint(root, state, keep=Keep(newest=1), facts={})
+    save_checkpoint(root, state.contents(), keep=Keep(newest=1), facts={})
     return tmp_path / "run", trained
 
 

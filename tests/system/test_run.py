@@ -82,9 +82,9 @@ def test_what_stands_on_the_screen_is_plain_and_ends_with_the_next_step(
         f"{step}/40" for step in (*range(3, 40, 3), 40)
     ]
     assert lines[-1].startswith("next: ")
-    assert [row["event"] for row in read_rows(path / "events.jsonl")] == [
-        "started", *["checkpoint"] * 4, "evaluated", "checkpoint", "finished"
-    ]  # fmt: skip
+    events = [row["event"] for row in read_rows(path / "events.jsonl")]
+    assert (events[0], *events[-2:]) == ("started", "checkpoint", "finished")
+    assert sorted(events[1:-2]) == [*["checkpoint"] * 4, "evaluated"], "a save may still be under way at the eval"
 
 
 def test_the_resolved_config_of_a_run_gives_the_same_bits_again(

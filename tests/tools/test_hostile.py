@@ -5,7 +5,6 @@ class to build, an environment variable, a resolver, a template, a pickle; each 
 """
 
 import json
-import random
 import re
 import subprocess
 import sys
@@ -111,49 +110,6 @@ def test_attacks_end_in_located_errors_and_open_nothing_but_the_layers(tmp_path:
     assert not (tmp_path / "hit").exists()
 
 
-WORDS = [
-    '{ _ref = "train.num_steps" }',
-    '{ _expr = "train.num_steps // 0" }',
-    '{ _append = ["x"] }',
-    "{ _unset = true }",
-    '"text"',
-    "-1",
-    "1e400",
-    "nan",
-    "0xffffffffffffffffffff",
-    "1979-05-27",
-    "[[1], {}]",
-    "{}",
-]
-LINES = ["_unset = true", "[eval._every]", "[model._when.gpt]", "[[eval]]", 'kind = "muon"', "schema = 0", "x = 1"]
-
-
-def mutated(text: bytes, rng: random.Random) -> bytes:
-    """The text with a few pieces cut, flipped, doubled or replaced."""
-    for _ in range(rng.choice((1, 1, 2, 5))):
-        text = _mutated_once(text, rng)
-    return text
-
-
-def _mutated_once(text: bytes, rng: random.Random) -> bytes:
-    start = rng.randrange(len(text) + 1)
-    end = min(len(text), start + rng.randrange(1, 30))
-    lines = text.split(b"\n")
-    at = rng.randrange(len(lines))
-    word = rng.choice(WORDS).encode()
-    return rng.choice(
-        (
-            text[:start] + text[end:],
-            text[:start] + bytes([rng.randrange(32, rng.choice((127, 127, 256)))]) + text[start + 1 :],
-            text[:start],
-            b"\n".join([*lines[:at], rng.choice(LINES).encode(), *lines[at:]]),
-            b"\n".join([*lines[:at], lines[at], *lines[at:]]),
-            b"\n".join([*lines[:at], lines[at].partition(b"=")[0] + b"= " + word, *lines[at + 1 :]]),
-            re.sub(rb"= .*", b"= " + word, text, count=rng.randrange(1, 4)),
-        )
-    )
-
-
 ENTRIES = """
 import io, json, runpy, sys, time
 from contextlib import redirect_stderr, redirect_stdout
@@ -192,48 +148,6 @@ def entered(jobs: list[Any], folder: Path) -> list[tuple[str, str, int, float]]:
     assert done.returncode == 0, done.stderr
     rows: list[tuple[str, str, int, float]] = json.loads(done.stdout)
     return rows
-
-
-def test_no_mutated_config_gives_any_tool_a_traceback(tmp_path: Path) -> None:
-    rng = random.Random(20261123)
-    seeds = [path.read_bytes() for path in sorted(CONFIGS.rglob("*.toml"))]
-    folder = tmp_path / "configs"
-    folder.mkdir()
-    for config in CONFIGS.glob("[0-9]*.toml"):
-        (folder / config.name).write_bytes(config.read_bytes())
-    base = "configs/22_lr_001_23.toml"
-    jobs: list[Any] = []
-    for number in range(60):
-        file = f"configs/fuzz_{number}.toml"
-        (tmp_path / file).write_bytes(mutated(rng.choice(seeds), rng))
-        argument = f"{base}+{file}" if number % 2 else file
-        jobs.append(
-            [
-                file,
-                ["explain", argument],
-                ["explain", argument, "optimizer.lr"],
-                ["diff_configs", base, argument, "--format", rng.choice(["text", "json", "toml", "markdown"])],
-                ["flatten", argument],
-                ["eject", argument],
-                ["upgrade", "--check", file],
-            ]
-        )
-    alone = tmp_path / "alone"
-    alone.mkdir()
-    for number in range(12):
-        (alone / f"{number:02}_fuzz.toml").write_bytes(mutated(rng.choice(seeds), rng))
-    jobs.append(
-        [
-            "alone",
-            ["check_configs", "alone"],
-            ["lineage", "alone"],
-            ["new_config", "1", "x", "seed=2", "--why", "?", "--dir", "alone"],
-        ]
-    )
-    told = entered(jobs, tmp_path)
-    assert len(told) == 6 * 60 + 3
-    assert {code for *_, code, _ in told} == {0, 1, 2}
-    assert max(seconds for *_, seconds in told) < 5, max(told, key=lambda row: row[-1])
 
 
 NOTHING = ["", "\0", "a" * 300, "a" * 5000, "/dev/stdin", "+", "++a.toml+", "HEAD:", "nothing:x.toml", "."]

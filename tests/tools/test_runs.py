@@ -221,6 +221,32 @@ def test_what_people_say_stands_beside_the_runs(ask: Ask, study: Path) -> None:
     assert ask("note", "4", " ")[0] == 2
 
 
+def test_a_config_of_an_older_schema_is_asked_for_by_its_names_of_today(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version after the last one renames two keys: a run before that and a run after it are alike."""
+    from bindings import records
+    from bindings.migrations import MIGRATIONS, Renamed
+
+    renamed = (Renamed("optimizer.step_size", "optimizer.lr"), Renamed("net", "model"))
+    monkeypatch.setattr(records, "MIGRATIONS", {**MIGRATIONS, max(MIGRATIONS) + 1: renamed})
+    root = tmp_path / "runs"
+    old = write_run(root, "01_base", number=1)
+    written = (old / "config.json").read_text()
+    spelled = written.replace("optimizer.lr", "optimizer.step_size").replace("model.width", "net.width")
+    (old / "config.json").write_text(spelled)
+    write_run(root, "01_lr_02_02", number=2, config={"optimizer.lr": 0.02})
+    asked = "SELECT number, optimizer.lr, model.width FROM wide ORDER BY 1"
+    assert json.loads(ask("--sql", asked, "--format", "json")[1]) == [
+        {"number": 1, "optimizer.lr": 0.01, "model.width": 64},
+        {"number": 2, "optimizer.lr": 0.02, "model.width": 64},
+    ]
+    assert [row["changed"] for row in json.loads(ask("--format", "json")[1])] == ["lr 0.01 → 0.02", ""]
+    changed = json.loads(ask("show", "2", "--format", "json")[1])["changed"]
+    assert [(change["key"], change["was"], change["is"]) for change in changed] == [("optimizer.lr", 0.01, 0.02)]
+    assert "no key optimizer.step_size" in ask("--where", "optimizer.step_size > 0")[2]
+
+
 def test_a_run_goes_to_the_trash_and_comes_back_as_it_was(ask: Ask, study: Path) -> None:
     (run,) = study.glob("02_width*")
     files = sorted(path.relative_to(run) for path in run.rglob("*"))

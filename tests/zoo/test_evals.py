@@ -178,3 +178,10 @@ def test_bytes_that_are_no_text_are_shown_and_do_not_parse() -> None:
 def test_rates_are_shares() -> None:
     rows = [{"parses": True, "repeats": True, "copies": False}, {"parses": False, "repeats": True, "copies": False}]
     assert completions.metrics(rows) == {"parse_rate": 0.5, "repeat_rate": 1.0, "copy_rate": 0.0, "num_samples": 2}
+
+
+def test_samples_of_one_prompt_are_one_cluster() -> None:
+    rows = [completions.rescore({"id": name, "prompt": "", "completion": "x"}) for name in ("p0/0", "p0/1", "p1/0")]
+    assert [row["cluster"] for row in rows] == ["p0", "p0", "p1"]
+    clusters = [completions.scores_of(samples_per_prompt=count)["parse_rate"]["cluster"] for count in (1, 4)]
+    assert clusters == [None, "cluster"], "of one sample a prompt all are independent"

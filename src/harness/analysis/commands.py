@@ -19,7 +19,7 @@ from harness.analysis.wide import refusal
 
 def show(options: Namespace) -> int:
     """One run on one screen."""
-    told = one_run(find_run(options.root, options.run))
+    told = one_run(find_run(options.root, options.run), upgrade=options.upgrade)
     print(json.dumps(told, indent=2, ensure_ascii=False) if options.format == "json" else one_run_text(told), end="")
     return 0
 

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.analysis.config_changes import changed_keys, value_text
 from harness.analysis.find import parent_of
@@ -18,15 +18,18 @@ from harness.launch import Refused
 from harness.rows import last_rows, read
 from harness.state import state_of
 
+if TYPE_CHECKING:
+    from harness.runs.facts import Upgrade
+
 MAX_EVENTS = 8
 MAX_REMARKS = 8
 DETAILS = ("path", "reason", "kind", "key", "value", "name", "error", "host")  # what an event says for itself
 FACTS = ("why", "created", "device", "num_processes", "precision", "num_parameters", "command", "fingerprint")
 
 
-def one_run(run: Path) -> dict[str, Any]:
-    """All that the screen says. Raises Refused for a record that cannot be read."""
-    record, config = _record(run / "run.json"), _record(run / "config.json")
+def one_run(run: Path, *, upgrade: "Upgrade | None" = None) -> dict[str, Any]:
+    """All that the screen says; `upgrade` takes the configs to today's names. Raises Refused for a broken record."""
+    record = _record(run / "run.json")
     events = read(run / "events.jsonl") if (run / "events.jsonl").exists() else []
     last = last_rows(run / "metrics.jsonl")[-1:]  # of a run that was killed, later than any event
     parent = parent_of(run.parent, run.name)
@@ -39,7 +42,7 @@ def one_run(run: Path) -> dict[str, Any]:
         "seconds": _seconds([*events, *last]),
         "step": max((row.get("step", 0) for row in [*events, *last]), default=0),
         "parent": parent.name if parent else None,
-        "changed": _changes(_record(parent / "config.json"), config) if parent else [],
+        "changed": _changes(parent / "config.json", run / "config.json", upgrade) if parent else [],
         "evaluated": [event for event in events if event["event"] == "evaluated"],
         "events": [event for event in events if event["event"] != "evaluated"],
         "tags": tags(said),
@@ -79,11 +82,14 @@ def _seconds(events: Sequence[Mapping[str, Any]]) -> float:
     return sum(times[-1] - times[0] for times in segments.values())
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _changes(before: Path, after: Path, upgrade: "Upgrade | None") -> list[dict[str, Any]]:
     """What the config changes against the parent's newest run, with the place of each value."""
-    old, new = ({key: entry["value"] for key, entry in config.items()} for config in (before, after))
+    config = _record(after)
+    old, new = ({key: entry["value"] for key, entry in each.items()} for each in (_record(before), config))
+    if upgrade is not None:
+        old, new = upgrade(old), upgrade(new)
     return [
-        {"key": key, "was": old.get(key), "is": new.get(key), "origin": after.get(key, {}).get("origin")}
+        {"key": key, "was": old.get(key), "is": new.get(key), "origin": config.get(key, {}).get("origin")}
         for key in changed_keys(old, new)
     ]
 

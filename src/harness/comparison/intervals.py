@@ -1,5 +1,8 @@
 """How sure a mean over items is: Wilson's interval for shares, Student's t for other scores, clustered where declared.
 
+Shares in clusters get Wilson's interval too, at the number of independent items that would scatter as much (Korn and
+Graubard 1998, section 4): the clustered t of a share that is 0 on all items would be 0 to 0.
+
 At 20 items and a share of 0.97 the interval of the central limit theorem covers the truth in 46% of cases, Wilson's in
 97%; with 40 clusters of 10 and a correlation of 0.3 the unclustered one covers it in 69% (cf. Miller 2024, arXiv
 2411.00640).
@@ -90,19 +93,38 @@ def _clustered(values: Mapping[str, float], clusters: Mapping[str, str]) -> Inte
     groups = np.unique([clusters[name] for name in ids], return_inverse=True)[1]
     num_clusters = int(groups.max()) + 1 if ids else 0
     numbers = np.array([values[name] for name in ids])
+    is_share = set(values.values()) <= {0.0, 1.0}
+    method = "clustered Wilson" if is_share else "clustered t"
     if num_clusters < 2:
-        return _unknown(float(numbers.mean()) if ids else math.nan, len(ids), "clustered t")
+        return _unknown(float(numbers.mean()) if ids else math.nan, len(ids), method)
     fit = OLS(numbers, np.ones(len(ids))).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
-    low, high = fit.conf_int(alpha=1 - CONFIDENCE)[0]
+    mean, error = float(fit.params[0]), float(fit.bse[0])
+    low, high = _wilson_of_clusters(mean, error, num_clusters) if is_share else fit.conf_int(alpha=1 - CONFIDENCE)[0]
     return Interval(
-        mean=float(fit.params[0]),
+        mean=mean,
         low=float(low),
         high=float(high),
-        standard_error=float(fit.bse[0]),
+        standard_error=error,
         num_items=len(ids),
         num_clusters=num_clusters,
-        method="clustered t" if num_clusters >= FEW_CLUSTERS else f"clustered t; only {num_clusters} clusters",
+        method=method if num_clusters >= FEW_CLUSTERS else f"{method}; only {num_clusters} clusters",
     )
+
+
+def _wilson_of_clusters(mean: float, error: float, num_clusters: int) -> tuple[float, float]:
+    """At as many independent items as scatter alike; where nothing scatters, a cluster counts as one.
+
+    That number shrinks by what Student's t of so few clusters is wider than the normal distribution.
+    """
+    from scipy.stats import norm, t
+    from statsmodels.stats.proportion import proportion_confint
+
+    tail = 0.5 + CONFIDENCE / 2
+    scatters = 0 < mean < 1 and error > 0
+    alike = mean * (1 - mean) / error**2 if scatters else num_clusters
+    count = alike * float(norm.ppf(tail) / t.ppf(tail, num_clusters - 1)) ** 2 if scatters else alike
+    low, high = proportion_confint(mean * count, count, alpha=1 - CONFIDENCE, method="wilson")
+    return float(low), float(high)
 
 
 def _unknown(mean: float, count: int, method: str) -> Interval:

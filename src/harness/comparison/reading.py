@@ -28,6 +28,7 @@ MEASURED_ON = {
     "data_sha256": "the data",
     "decoding": "the decoding",
 }
+NOT_MEASURED = ("batch_windows", "batch_choices")  # settings of how fast, in runs that kept no identity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +126,12 @@ def has_other_source(a: Reading, b: Reading) -> bool:
     return None not in sources and sources[0] != sources[1]
 
 
+def contexts_of(a: Reading, b: Reading) -> tuple[int, int] | None:
+    """How far back each model looks, where both say so and it is not the same: told, and no reason to refuse."""
+    of_a, of_b = (reading.identity.get("context") for reading in (a, b))
+    return None if of_a is None or of_b is None or of_a == of_b else (int(of_a), int(of_b))
+
+
 def named(ids: Sequence[str]) -> str:
     """Some ids for a sentence: the first ones, and how many more."""
     rest = f" and {len(ids) - MAX_NAMES_SHOWN} more" if len(ids) > MAX_NAMES_SHOWN else ""
@@ -135,7 +142,11 @@ def _settings(run: Path, name: str) -> dict[str, Any]:
     """What the config of a run says of an eval; nothing where it cannot be read."""
     try:
         config = json.loads((run / "config.json").read_bytes())
-        return {key: entry["value"] for key, entry in config.items() if key.startswith(f"eval.{name}.")}
+        return {
+            key: entry["value"]
+            for key, entry in config.items()
+            if key.startswith(f"eval.{name}.") and key.rpartition(".")[2] not in NOT_MEASURED
+        }
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
 

@@ -10,6 +10,7 @@ from harness.comparison.reading import Reading, read_eval
 from harness.launch import Refused
 
 KEPT = "\n\t"  # a text is shown with its lines
+MAX_CHARACTERS = 20_000  # of one field; the file has the rest
 
 
 def find_sample(run: Path, address: Address) -> Mapping[str, Any]:
@@ -35,10 +36,16 @@ def sample_text(address: Address, row: Mapping[str, Any]) -> str:
     lines = [str(address)]
     for key, value in row.items():
         if key not in texts:
-            lines.append(f"  {visible(key)}  {visible(value if isinstance(value, str) else json.dumps(value))}")
+            shown = visible(_cut(value if isinstance(value, str) else json.dumps(value)))
+            lines.append(f"  {visible(key)}  {shown}")
     for key, value in texts.items():
-        lines += [f"  {visible(key)}", *(f"  | {line}" for line in visible(value, keep=KEPT).split("\n"))]
+        lines += [f"  {visible(key)}", *(f"  | {line}" for line in visible(_cut(value), keep=KEPT).split("\n"))]
     return "\n".join(lines) + "\n"
+
+
+def _cut(text: str) -> str:
+    left = len(text) - MAX_CHARACTERS
+    return f"{text[:MAX_CHARACTERS]}… {left:,} more characters" if left > 0 else text
 
 
 def _row(reading: Reading, run: Path, address: Address) -> Mapping[str, Any]:

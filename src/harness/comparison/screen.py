@@ -132,6 +132,9 @@ def _remarks(compared: Sequence[Compared]) -> list[str]:
                 lines[f"  {one.eval}: {items} of {letter} alone, left out: {named(side.alone)}"] = None
         if one.has_other_source:
             lines[f"  {one.eval}: the source of the eval differs, its version does not"] = None
+        if one.contexts:
+            a, b = one.contexts
+            lines[f"  {one.eval}: a context of {a:,} for A and of {b:,} for B, as their configs have it"] = None
     unknown: dict[tuple[str, ...], dict[str, None]] = {}
     for one in compared:
         if one.unknown:

@@ -12,7 +12,15 @@ from typing import Any
 
 from harness.comparison.intervals import Interval, interval
 from harness.comparison.paired import Paired, compare_paired
-from harness.comparison.reading import Reading, eval_names, has_other_source, read_eval, unknown_fields, unlike
+from harness.comparison.reading import (
+    Reading,
+    contexts_of,
+    eval_names,
+    has_other_source,
+    read_eval,
+    unknown_fields,
+    unlike,
+)
 from harness.comparison.scores import Row, Score, Scored, score_rows
 from harness.comparison.verdicts import Verdict, verdicts
 from harness.launch import Refused
@@ -53,6 +61,7 @@ class Compared:
     lost: tuple[Item, ...]  # the largest loss first
     unknown: tuple[str, ...]  # parts of the identity that a run did not keep
     has_other_source: bool
+    contexts: tuple[int, int] | None  # where A and B look back differently far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +166,7 @@ def _compared(one: _Measured, verdict: Verdict) -> Compared:
         lost=tuple(sorted((item for item in items if item.gain < 0), key=lambda item: item.gain)),
         unknown=tuple(unknown_fields(*readings)),
         has_other_source=has_other_source(*readings),
+        contexts=contexts_of(*readings),
     )
 
 

@@ -26,8 +26,9 @@ SCORES = {"right": {"field": "right", "higher_is_better": True}}
 
 
 def score(question: Mapping[str, Any], completion: str) -> dict[str, Any]:
-    """Say what counts as right."""
-    return {"right": completion.strip().startswith(str(question["answer"]))}
+    """Say what counts as right. Nothing does while a question has no answer."""
+    answer = str(question["answer"])
+    return {"right": bool(answer) and completion.strip().startswith(answer)}
 '''
 TEST = '''"""Answers whose scores anybody can tell."""
 
@@ -38,6 +39,7 @@ def test_a_right_answer_counts_and_another_does_not() -> None:
     question = {{"id": "a", "answer": "4"}}
     assert score(question, " 4\\n") == {{"right": True}}
     assert score(question, "5") == {{"right": False}}
+    assert score(question | {{"answer": ""}}, "5") == {{"right": False}}
     assert {{of["field"] for of in SCORES.values()}} <= score(question, "").keys()
 '''
 LAYER = """\

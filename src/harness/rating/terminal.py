@@ -30,7 +30,7 @@ CHOICES: dict[bytes, Choice] = {
     b"x": "both_bad",
 }
 HELP = "← left is better   → right is better   ↓ tie   x both bad   n note   u undo   q leave"
-MAX_LINES = 400  # of one text
+MAX_LINES, MAX_CHARACTERS = 400, 40_000  # of one text
 
 
 def rate_in_terminal(sitting: Sitting) -> bool:
@@ -71,9 +71,10 @@ def _shown(sitting: Sitting, index: int) -> str:
 
 def _block(name: str, text: str) -> str:
     lines = []
-    for line in visible(text.expandtabs(4), keep="\n").split("\n")[: MAX_LINES + 1]:
+    for line in visible(text[:MAX_CHARACTERS].expandtabs(4), keep="\n").split("\n")[: MAX_LINES + 1]:
         lines += textwrap.wrap(line, _width() - 4, drop_whitespace=False, replace_whitespace=False) or [""]
     cut = [f"… {len(lines) - MAX_LINES:,} more lines"] if len(lines) > MAX_LINES else []
+    cut += [f"… {len(text) - MAX_CHARACTERS:,} more characters"] if len(text) > MAX_CHARACTERS else []
     return "\n".join([f"\n{name}", *(f"  │ {line}" for line in lines[:MAX_LINES] + cut)])
 
 
@@ -86,7 +87,7 @@ def _key(stream: TextIO) -> bytes:
     descriptor = stream.fileno()
     kept = termios.tcgetattr(descriptor)
     try:
-        tty.setcbreak(descriptor)
+        tty.setcbreak(descriptor, termios.TCSADRAIN)  # keys that came too early count too
         return os.read(descriptor, 8)
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, kept)

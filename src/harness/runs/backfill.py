@@ -11,7 +11,9 @@ run that mlflow has already is left alone, so it may be run again. wandb is writ
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from harness.launch import Refused
@@ -52,9 +54,13 @@ def backfill(
     """Sends the closed runs that meet a condition on `runs`, and returns those that were sent, oldest first."""
     if to not in ("mlflow", "wandb"):
         raise Refused(f"{to!r}: runs can be sent to mlflow or wandb")
-    connection = open_runs(runs_dir, upgrade=upgrade)
-    closed = list(_closed_runs(connection, where))
-    return _to_mlflow(closed, project, mlflow_uri) if to == "mlflow" else _to_wandb(closed, project, wandb_dir or ".")
+    if find_spec(to) is None:
+        raise Refused(f"sending runs to {to} needs its package\n  help: pip install {to}")
+    with closing(open_runs(runs_dir, upgrade=upgrade)) as connection:
+        closed = list(_closed_runs(connection, where))
+        if to == "mlflow":
+            return _to_mlflow(closed, project, mlflow_uri)
+        return _to_wandb(closed, project, wandb_dir or ".")
 
 
 def _closed_runs(connection: "duckdb.DuckDBPyConnection", where: str) -> Iterator[ClosedRun]:
@@ -126,9 +132,17 @@ def _to_wandb(closed: list[ClosedRun], project: str, folder: str) -> list[str]:
 
     sent = []
     for run in closed:
-        settings = wandb.Settings(mode="offline", silent=True, console="off")
+        settings = wandb.Settings(
+            mode="offline",
+            silent=True,
+            console="off",
+            disable_code=True,  # the code, machine and load would be those of the sender
+            disable_git=True,
+            x_disable_meta=True,
+            x_disable_stats=True,
+        )
         name = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in run.run)
-        with wandb.init(
+        writer = wandb.init(
             project=project,
             id=name,
             name=run.run,
@@ -137,8 +151,9 @@ def _to_wandb(closed: list[ClosedRun], project: str, folder: str) -> list[str]:
             config=dict(run.hparams),
             dir=folder,
             settings=settings,
-        ) as writer:
-            for step, _, row in run.steps():
-                writer.log({key: value for key, value in row.items() if not math.isnan(value)}, step=step)
+        )
+        for step, _, row in run.steps():
+            writer.log({key: value for key, value in row.items() if not math.isnan(value)}, step=step)
+        writer.finish(exit_code=0 if run.state == "finished" else 1)
         sent.append(run.run)
     return sent

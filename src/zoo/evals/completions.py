@@ -27,6 +27,12 @@ def repeat(prompts: Sequence[tuple[str, str]], *, samples_per_prompt: int) -> li
     return [(f"{name}/{index}", text) for name, text in prompts for index in range(samples_per_prompt)]
 
 
+def scores_of(*, samples_per_prompt: int) -> dict[str, dict[str, Any]]:
+    """SCORES; several samples of one prompt are no independent items, and are clustered by it."""
+    cluster = "cluster" if samples_per_prompt > 1 else None
+    return {metric: score | {"cluster": cluster} for metric, score in SCORES.items()}
+
+
 def complete(
     model: nn.Module,
     prompts: Sequence[tuple[str, str]],
@@ -38,7 +44,7 @@ def complete(
     top_p: float = 1.0,
     training: Training = b"",
 ) -> Iterator[dict[str, Any]]:
-    """One row per (id, text): id, prompt, completion, parses, repeats, copied_bytes, copies. Short prompts come first.
+    """One row per (id, text): id, cluster (its prompt), prompt, completion and scores. Short prompts come first.
 
     A prompt stands at the start of a document, and its completion ends where the model ends the document, after
     `num_bytes` at the latest. A sample's random numbers depend on `seed` and its id alone, so it does not matter how
@@ -67,6 +73,7 @@ def rescore(row: Mapping[str, Any]) -> dict[str, Any]:
     completion = bytes_of(row)
     return {
         **row,
+        "cluster": row["id"].rpartition("/")[0] or row["id"],
         "parses": is_python(row["prompt"].encode() + completion),
         "repeats": repeats(completion),
         "copies": row.get("copied_bytes", 0) >= MIN_COPIED_BYTES,

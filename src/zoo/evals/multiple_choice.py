@@ -104,7 +104,15 @@ def metrics(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def bits_of(model: nn.Module, pairs: Sequence[tuple[bytes, bytes]], *, max_positions: int) -> list[float]:
-    """The bits of each continuation after its context, one batch. The start of what is too long is forgotten."""
+    """The bits of each continuation after its context, one batch."""
+    return [bits for bits, _ in judged(model, pairs, max_positions=max_positions)]
+
+
+def judged(model: nn.Module, pairs: Sequence[tuple[bytes, bytes]], *, max_positions: int) -> list[tuple[float, bool]]:
+    """The bits of each continuation after its context, and whether each of its bytes is the likeliest; one batch.
+
+    The start of what is too long is forgotten.
+    """
     texts = [(SEPARATOR + context + continuation)[-max_positions - 1 :] for context, continuation in pairs]
     width = max(map(len, texts)) - 1
     targets = [
@@ -117,7 +125,10 @@ def bits_of(model: nn.Module, pairs: Sequence[tuple[bytes, bytes]], *, max_posit
         logits_BVT = model(inputs_BT).transpose(1, 2)
         nats_BT = F.cross_entropy(logits_BVT, targets_BT, ignore_index=IGNORED, reduction="none")
         nats: list[float] = nats_BT.sum(dim=1, dtype=torch.float64).tolist()
-    return [value / math.log(2) for value in nats]
+        is_likeliest: list[bool] = (
+            ((logits_BVT.argmax(dim=1) == targets_BT) | (targets_BT == IGNORED)).all(dim=1).tolist()
+        )
+    return [(value / math.log(2), greedy) for value, greedy in zip(nats, is_likeliest, strict=True)]
 
 
 def _rows(

@@ -61,6 +61,31 @@ def test_the_clustered_interval_covers_where_items_hang_together() -> None:
     assert share_covered(0.0, [(one.low, one.high) for one in naive]) < 0.8, "which is why clusters are declared"
 
 
+@pytest.mark.parametrize(("num_prompts", "num_samples", "share"), [(25, 4, 0.3), (50, 4, 0.9)])
+def test_the_interval_of_a_share_over_several_samples_a_prompt_covers(
+    num_prompts: int, num_samples: int, share: float
+) -> None:
+    random = np.random.default_rng(7)
+    clustered, naive = [], []
+    for _ in range(NUM_SIMULATED):
+        of_prompt = np.repeat(random.beta(share, 1 - share, num_prompts), num_samples)
+        values = named(list(random.random(num_prompts * num_samples) < of_prompt))
+        clustered.append(interval(values, {name: str(at // num_samples) for at, name in enumerate(values)}))
+        naive.append(interval(values))
+    assert {one.method for one in clustered} == {"clustered Wilson"}
+    assert COVERED[0] <= share_covered(share, [(one.low, one.high) for one in clustered]) <= COVERED[1]
+    assert share_covered(share, [(one.low, one.high) for one in naive]) < 0.88, "as if all were independent"
+
+
+def test_a_share_of_nothing_in_clusters_is_not_sure() -> None:
+    values = named([0.0] * 24)
+    found = interval(values, {name: str(at // 4) for at, name in enumerate(values)})
+    assert found.low == pytest.approx(0.0, abs=1e-12)
+    assert found.high == pytest.approx(1.96**2 / (6 + 1.96**2), abs=1e-4), (
+        "Wilson's of 0 among 6 prompts, in closed form"
+    )
+
+
 def test_the_t_interval_is_scipys() -> None:
     numbers = [1.0, 2.5, 2.0, 4.0]
     found = t_interval(numbers)

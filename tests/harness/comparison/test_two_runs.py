@@ -86,6 +86,12 @@ def test_what_was_not_measured_alike_is_refused(runs: tuple[Path, Path], field: 
     assert f"e: not measured alike: {said}" in str(refused.value)
 
 
+def test_another_context_is_told_and_no_reason_to_refuse(runs: tuple[Path, Path]) -> None:
+    for run, context in zip(runs, (64, 128), strict=True):
+        write_eval(run, "e", rows({"x": True}), OK, identity={**IDENTITY, "context": context})
+    assert one(*runs).contexts == (64, 128)
+
+
 def test_runs_without_identity_are_held_to_their_rows(runs: tuple[Path, Path]) -> None:
     a, b = runs
     for run, prompt in zip(runs, ("def ", "class "), strict=True):
@@ -102,6 +108,13 @@ def test_runs_without_identity_are_held_to_the_settings_of_their_configs(tmp_pat
         write_eval(run, "e", rows({"x": True}), OK)
     with pytest.raises(Refused, match=r"its settings differ \(eval.e.prompts"):
         compare_runs(*runs)
+
+
+def test_how_much_shared_a_forward_pass_holds_nobody_apart(tmp_path: Path) -> None:
+    runs = [bare_run(tmp_path, f"0{at}_run", at, **{"eval.e.batch_windows": at}) for at in (1, 2)]
+    for run in runs:
+        write_eval(run, "e", rows({"x": True}), OK)
+    assert one(*runs).paired.num_ties == 1
 
 
 def test_another_source_of_the_same_version_is_a_remark(runs: tuple[Path, Path]) -> None:

@@ -1,0 +1,72 @@
+"""What people type wrongly, on the project's own schema: one located error with a caret, and the mend."""
+
+from pathlib import Path
+
+import pytest
+
+from bindings import SCHEMA
+from falsework import ConfigError, load
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+# The line as typed, what is said of it, and the help.
+MISTAKES = {
+    'seed = "1"': ("seed: expected a whole number, got the string", "write seed = 1, without quotes"),
+    "model.width = true": ("model.width: expected a whole number, got true", ""),
+    "optimizer.fused = 1": ("optimizer.fused: expected true or false, got the number 1", ""),
+    "train.num_steps = 600.0": (
+        "expected a whole number, got the number 600.0",
+        "write num_steps = 600, without a point",
+    ),
+    "log.runs_dir = 1979-05-27": ("expected a string, got the date or time 1979-05-27", ""),
+    "lr = 0.1": ("lr: unknown key", "lr belongs to optimizer.lr"),
+    "train.lr = 0.1": ("train.lr: unknown key", "lr belongs to optimizer.lr"),
+    "train.num-steps = 3": ("train.num-steps: unknown key", "did you mean num_steps?"),
+    'optimizer.kind = "muonn"': ("optimizer.kind: unknown kind muonn", "did you mean muon?"),
+    "optimizer.kind = 3": ("kind is a word, not the number 3", "one of: adamw, sgd, muon"),
+    "[train.num_steps]": ("train.num_steps: a table here, but the number 600 at", "write num_steps = VALUE"),
+    'optimizer = "adamw"': ("optimizer: a value here, but a table at", 'write [optimizer] with kind = "adamw"'),
+    "[[eval]]": ("eval: a list here, but a table at", "write [eval], or [eval.NAME] for each of several"),
+    "seed = 99999999999999999999": ("expected a whole number of 64 bits", ""),
+    "optimizer.lr = 1e999": ("a number that a float cannot hold", ""),
+    "optimizer.lr = nan": ("optimizer.lr: must be > 0, got nan", ""),
+    "train.num_threads = -1": ("train.num_threads: must be >= 1, got -1", ""),
+    "data.seq_len = 0": ("data.seq_len: must be >= 1, got 0", ""),
+    'train.num_threads = "None"': ("expected a whole number", "there is no null: leave the key out"),
+    "train.num_threads = None": ("not TOML: expected a value", "there is no null: leave the key out"),
+    'train.num_steps = "${data.seq_len}"': ("expected a whole number", 'write { _ref = "data.seq_len" }'),
+    'train.num_steps = "5%"': ("expected a whole number, got the string", ""),
+    'train.num_steps = { _ref = "data.seqlen" }': ("there is no data.seqlen", "did you mean data.seq_len?"),
+    'train.device = "cpu': ("not TOML: a string that does not end on its line", "close it with the quote that"),
+    "train.device = cpu": ("not TOML: expected a value", 'text stands in quotes: "cpu"'),
+    "train.num_steps = 10k": ("not TOML: expected the end of the line after a value", "numbers have no unit"),
+    "seed: 1": ("not TOML: expected = after a key", "write KEY = VALUE"),
+    "optimizer.lr = .1": ("not TOML: expected a value", "numbers begin with a digit"),
+    "optimizer = {": ("not TOML: expected a key", "a table in braces { } stands on one line"),
+    'extends = "a.toml"': ("extends goes round in a circle: a.toml -> a.toml", ""),
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_typing_error_is_one_problem_with_its_line_and_the_mend(line: str) -> None:
+    for config in CONFIGS.glob("0[12]*.toml"):
+        Path(config.name).write_bytes(config.read_bytes())
+    head = "" if line.startswith("extends") else 'extends = "01_baseline.toml"\n'
+    Path("a.toml").write_text(f"{head}{line}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(["a.toml"], **SCHEMA)
+    said, mend = MISTAKES[line]
+    first, source, caret, *rest = str(caught.value).splitlines()
+    assert first.startswith(f"a.toml:{1 + bool(head)}:")
+    assert said in first
+    assert source.endswith(line)
+    assert caret.strip(" |").startswith("^")
+    assert rest[-1] == "1 problem in 1 file; nothing was run"
+    assert mend in " ".join(rest[:-1])
+    assert bool(rest[:-1]) == bool(mend)
+
+
+def test_a_key_that_is_set_twice_names_the_first_line() -> None:
+    Path("a.toml").write_text("seed = 1\nseed = 2\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"^a\.toml:2:1: seed: set twice; first on line 1\n"):
+        load(["a.toml"], **SCHEMA)
