@@ -30,7 +30,15 @@ function step(by) {
   document.querySelector(by > 0 ? 'a[rel="next"]' : 'a[rel="prev"]')?.click();
 }
 
-async function say(event, places, text = "") {
+// One at a time: an answer that was made before the last thing was said must not come after it and hide that.
+let before = Promise.resolve();
+function say(event, places, text = "") {
+  const told = before.then(() => post(event, places, text));
+  before = told.catch(() => {});
+  return told;
+}
+
+async function post(event, places, text) {
   const { run, eval: name, step } = list.dataset;
   const answer = await fetch("/said", {
     method: "POST",
