@@ -65,8 +65,9 @@ def forward_backward(job: Job, wrapped: nn.Module, ranks: Ranks, step: int, fetc
         with nullcontext() if slot == last else ranks.without_sync(wrapped):
             with job.autocast(ranks.device):
                 loss = job.loss_sum(wrapped, batch) / fetched.num_targets
-            # A loss that is not finite makes its gradient so, and the exchange of gradients tells every rank.
-            loss.backward(loss.detach() * 0 + ranks.num_processes * scale)
+            # A loss that is not finite makes its gradient so, and the exchange of gradients tells every rank. As a factor,
+            # since torch imports sympy (half a second) when `backward` is given the gradient.
+            (loss * (loss.detach() * 0 + ranks.num_processes * scale)).backward()
         share = loss.detach() if share is None else share + loss.detach()
     assert share is not None, "a step has at least one micro-batch"
     if job.loss_scale:

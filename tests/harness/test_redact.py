@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import binary
 
+from harness import redact
 from harness.redact import clean_bytes, clean_command, is_secret_file, without_secrets
 
 TAIL = "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q7r8"
@@ -82,3 +83,7 @@ def test_files_for_secrets_are_known_by_name() -> None:
     names = [".env", ".env.local", "prod.env", "server.pem", "ID_RSA", "id_ed25519.pub", "secrets.toml", ".netrc"]
     assert all(map(is_secret_file, names))
     assert not any(map(is_secret_file, ["environment.py", "keys.py", "token.py", "model.py", "secretary.md"]))
+
+
+def test_text_is_searched_for_every_issuer() -> None:
+    assert list(redact._MARKS) == list(redact.ISSUED)
