@@ -6,10 +6,11 @@ It opens the one file it is told to open, regular files only, and takes the thre
 out of the values. What the other keys mean is not its business.
 """
 
-import math
 import re
 import stat
 import tomllib
+from collections.abc import Collection
+from math import inf, isinf
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -26,7 +27,7 @@ _CONTAINERS = frozenset((dict, list))
 
 # Patterns, and not compiled: only a mistake needs them.
 _DIGITS = r"[+-]?[0-9_]{4000,}"
-_HUGE = r"[+-]?[0-9][0-9_.]*(?:[eE]\+?[0-9_]{3,}|[0-9_]{300}[0-9_]*\.[0-9_]+)"  # maybe; 1e308 and below are numbers
+_DECIMAL = r"[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9_]+)?"
 _WORD = r"[A-Za-z_][\w.]*+(?=[ \t]*(?:[\n,\]}#]|$))"  # alone where a value should be
 _TOMLLIB_PLACE = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
 # tomllib takes quadratic time over the parts of a dotted key, so absurd ones are refused before it sees them.
@@ -100,10 +101,11 @@ def _parse(unparsed: Layer) -> Tree:
         raise ConfigError([Problem("tables or lists are nested too deeply", where=name)]) from None
     except ValueError:  # a number of thousands of digits, of which Python makes none
         raise ConfigError([_digits_problem(unparsed)]) from None
-    if re.search(_HUGE, unparsed.text):
-        _refuse_infinite(unparsed)
-    if _is_too_deep(values):
+    groups = _groups(values)
+    if groups is None:
         raise ConfigError([Problem(f"tables or lists are nested over {MAX_DEPTH} deep", where=name)])
+    if any(inf in group or -inf in group for group in groups):
+        _refuse_too_large(unparsed)
     return values
 
 
@@ -137,21 +139,23 @@ def _help_for_word(word: str) -> str:
     return f"write {word.lower()}" if word in ("True", "False") else f"text stands in quotes: {quoted(word)}"
 
 
-def _refuse_infinite(unparsed: Layer) -> None:
-    """For tomllib, 1e999 is inf, which nobody has written."""
+def _refuse_too_large(unparsed: Layer) -> None:
+    """For float, 1e999 is inf, which nobody has written; who writes inf means it."""
     for span in unparsed.places.values.values():
         text = unparsed.text[slice(*span)]
-        if re.fullmatch(_HUGE, text) and math.isinf(float(text)):
+        if re.fullmatch(_DECIMAL, text) and isinf(float(text)):
             raise ConfigError([Problem("a number that a float cannot hold", spot=Spot(unparsed, span=span))])
 
 
 def _digits_problem(unparsed: Layer) -> Problem:
     """A problem at the first number that has as many digits as that takes."""
-    texts = ((unparsed.text[slice(*span)], span) for span in unparsed.places.values.values())
-    digits, span = next(
-        (text.replace("_", "").lstrip("+-"), span) for text, span in texts if re.fullmatch(_DIGITS, text)
-    )
-    return Problem(f"not TOML: a number of {len(digits):,} digits", spot=Spot(unparsed, span=span))
+    text = unparsed.text
+    try:
+        spans = [span for span in unparsed.places.values.values() if re.fullmatch(_DIGITS, text[slice(*span)])]
+    except Lost:  # something else is wrong below, which tomllib has not come to
+        spans = [Span(*match.span()) for match in re.finditer(_DIGITS, text)]
+    digits = text[slice(*spans[0])].replace("_", "").lstrip("+-")
+    return Problem(f"not TOML: a number of {len(digits):,} digits", spot=Spot(unparsed, span=spans[0]))
 
 
 def _offset(text: str, line: int, col: int) -> int:
@@ -161,14 +165,17 @@ def _offset(text: str, line: int, col: int) -> int:
     return min(start + col - 1, len(text))
 
 
-def _is_too_deep(values: Tree) -> bool:
-    level: list[Any] = [values]
+def _groups(values: Tree) -> list[Collection[Any]] | None:
+    """What each table and each list holds; None when they are nested over MAX_DEPTH deep."""
+    found: list[Collection[Any]] = []
+    level: list[Collection[Any]] = [values.values()]
     for _ in range(MAX_DEPTH):
-        groups = (group if type(group) is list else group.values() for group in level)
-        level = [item for group in groups for item in group if type(item) in _CONTAINERS]
-        if not level:
-            return False
-    return True
+        found += level
+        below = [item for group in level for item in group if type(item) in _CONTAINERS]
+        if not below:
+            return found
+        level = [item if type(item) is list else item.values() for item in below]
+    return None
 
 
 def _without_reserved(unparsed: Layer, values: Tree) -> Layer:

@@ -65,7 +65,7 @@ def forward_backward(job: Job, wrapped: nn.Module, ranks: Ranks, step: int, fetc
         with nullcontext() if slot == last else ranks.without_sync(wrapped):
             with job.autocast(ranks.device):
                 loss = job.loss_sum(wrapped, batch) / fetched.num_targets
-            # A loss that is not finite makes its gradient so, and the exchange of gradients tells every rank. As a factor,
+            # A loss that is not finite makes its gradient so, and the exchange of gradients tells every rank. A factor,
             # since torch imports sympy (half a second) when `backward` is given the gradient.
             (loss * (loss.detach() * 0 + ranks.num_processes * scale)).backward()
         share = loss.detach() if share is None else share + loss.detach()

@@ -115,6 +115,8 @@ def test_a_whole_number_has_64_bits(number: int) -> None:
 def test_a_number_of_thousands_of_digits_has_its_place() -> None:
     lines = on_base_wrong('note = "1"\ntrain.seed = ' + "9" * 5000)
     assert lines == ["a.toml:2:14: not TOML: a number of 5,000 digits"]
+    lines = on_base_wrong("train.seed = " + "9" * 5000 + "\nnote = [")
+    assert lines == ["a.toml:1:14: not TOML: a number of 5,000 digits"]
 
 
 def test_of_very_many_mistakes_the_first_ones_still_have_their_help() -> None:
