@@ -97,6 +97,8 @@ def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, pat
         below: Origins = {}
         tree[key], origins[key] = {}, below
         _lay(laying, value, tree[key], below, path, source)
+    elif is_table(value) and value and all(name.startswith("_") for name in value):
+        pass  # meant as a directive, of a word that there is not: reported by the key check
     elif is_table(value):
         place = laying.place_of(path, is_a_table=False)
         laying.refuse(

@@ -66,6 +66,7 @@ NO_WORD = "is no word of the config language, which owns all keys that begin wit
     ("text", "first_line"),
     [
         ("train.seed = { _rf = 'x' }", f"train.seed._rf: _rf {NO_WORD}"),
+        ("train.num_steps = { _rf = 'x' }", f"train.num_steps._rf: _rf {NO_WORD}"),
         ("_seed = 1", f"_seed: _seed {NO_WORD}"),
         ("train.seed = { _ref = 'x.y', other = 1 }", "train.seed._ref: _ref stands alone"),
         ("train.seed = { _ref = 'x.y', _unset = true }", "train.seed._ref: _ref stands alone"),

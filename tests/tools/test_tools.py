@@ -160,6 +160,18 @@ def test_no_config_tool_imports_anything_heavy(arguments: tuple[str, ...]) -> No
     assert told.stdout.splitlines()[-1] == "[]"
 
 
+def test_upgrade_rewrites_all_files_or_none() -> None:
+    Path("configs/old.toml").write_text(old := "schema = 1\n")
+    Path("configs/wrong.toml").write_text("schema = 1\nno_such = 1\n")
+    told = run("upgrade", "configs/old.toml", "configs/wrong.toml", "configs/none.toml")
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "wrong.toml:2:1" in told.stderr
+    assert "none.toml" in told.stderr
+    assert Path("configs/old.toml").read_text() == old
+    assert run("upgrade", "configs/old.toml").returncode == 0
+    assert Path("configs/old.toml").read_text() != old
+
+
 def test_upgrade_leaves_current_files_alone_and_shows_mistakes() -> None:
     told = run("upgrade", "configs/01_base.toml", "configs/01_lr_003_02.toml")
     assert (told.returncode, told.stdout, told.stderr) == (0, "0 of 2 rewritten\n", "")

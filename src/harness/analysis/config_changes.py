@@ -1,7 +1,10 @@
 """What a run changed against another, from the resolved configs of both: keys and values, folded for reading."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.runs.facts import Upgrade
 
 MAX_SHOWN_CHARACTERS = 40  # of one value; a prompt is longer
 
@@ -11,6 +14,28 @@ def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
     changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
     switched = tuple(key.removesuffix("kind") for key in changed if key.endswith(".kind"))
     return [key for key in changed if key.endswith(".kind") or not key.startswith(switched or "\0")]
+
+
+def changes(
+    before: Mapping[str, Any], after: Mapping[str, Any], upgrade: "Upgrade | None" = None
+) -> list[dict[str, Any]]:
+    """The same of two records of configs, with values and places; `upgrade` takes both to today's names."""
+    old, new = (
+        {key: entry.get("value") for key, entry in record.items() if isinstance(entry, Mapping)}
+        for record in (before, after)
+    )
+    if upgrade is not None:
+        old, new = upgrade(old), upgrade(new)
+    return [
+        {
+            "key": key,
+            "was": old.get(key),
+            "is": new.get(key),
+            "was_origin": (before.get(key) or {}).get("origin"),
+            "origin": (after.get(key) or {}).get("origin"),
+        }
+        for key in changed_keys(old, new)
+    ]
 
 
 def folded(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

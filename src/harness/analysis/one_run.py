@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.config_changes import changed_keys, value_text
+from harness.analysis.config_changes import changes, value_text
 from harness.analysis.find import parent_of
 from harness.analysis.numbers import duration, short
 from harness.analysis.remarks import remarks, tags
@@ -42,7 +42,7 @@ def one_run(run: Path, *, upgrade: "Upgrade | None" = None) -> dict[str, Any]:
         "seconds": _seconds([*events, *last]),
         "step": max((row.get("step", 0) for row in [*events, *last]), default=0),
         "parent": parent.name if parent else None,
-        "changed": _changes(parent / "config.json", run / "config.json", upgrade) if parent else [],
+        "changed": _changed(parent, run, upgrade) if parent else [],
         "evaluated": [event for event in events if event["event"] == "evaluated"],
         "events": [event for event in events if event["event"] != "evaluated"],
         "tags": tags(said),
@@ -82,16 +82,8 @@ def _seconds(events: Sequence[Mapping[str, Any]]) -> float:
     return sum(times[-1] - times[0] for times in segments.values())
 
 
-def _changes(before: Path, after: Path, upgrade: "Upgrade | None") -> list[dict[str, Any]]:
-    """What the config changes against the parent's newest run, with the place of each value."""
-    config = _record(after)
-    old, new = ({key: entry["value"] for key, entry in each.items()} for each in (_record(before), config))
-    if upgrade is not None:
-        old, new = upgrade(old), upgrade(new)
-    return [
-        {"key": key, "was": old.get(key), "is": new.get(key), "origin": config.get(key, {}).get("origin")}
-        for key in changed_keys(old, new)
-    ]
+def _changed(parent: Path, run: Path, upgrade: "Upgrade | None") -> list[dict[str, Any]]:
+    return changes(_record(parent / "config.json"), _record(run / "config.json"), upgrade)
 
 
 def _entry(path: Path) -> dict[str, str]:

@@ -14,6 +14,7 @@ from harness.look.lab_pages import number_link
 from harness.look.sample_pages import heading
 from harness.look.sample_rows import eval_steps, inside, run_path
 from harness.look.server import page
+from harness.runs.facts import Upgrade
 
 LOG_BYTES = 32_768  # of the end of a log
 MAX_DIFF_CHARACTERS = 200_000
@@ -23,13 +24,14 @@ LOGS = ("log.txt", "output.txt", "output_rank0.txt", "error_rank0.txt")
 def about_page(request: Request) -> Response:
     """One run on one page."""
     run = request.path_params["run"]
-    return page("about.html", **heading(request, run), tab="about", **about_values(request.app.state.root, run))
+    values = about_values(request.app.state.root, run, request.app.state.upgrade)
+    return page("about.html", **heading(request, run), tab="about", **values)
 
 
-def about_values(root: Path, run: str) -> dict[str, Any]:
+def about_values(root: Path, run: str, upgrade: Upgrade | None) -> dict[str, Any]:
     """All that the page shows, out of the run's files."""
     path = run_path(root, run)
-    told = one_run(path)
+    told = one_run(path, upgrade=upgrade)
     parent = parent_of(root, run)
     return {
         "told": told,

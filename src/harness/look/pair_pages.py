@@ -11,7 +11,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
-from harness.analysis.config_changes import changed_keys
+from harness.analysis.config_changes import changes
 from harness.comparison.reading import Reading, read_eval
 from harness.comparison.two_runs import Compared, Item, check_installed, compare_runs
 from harness.launch import Refused
@@ -21,6 +21,7 @@ from harness.look.sample_rows import run_path
 from harness.look.sample_view import parts
 from harness.look.server import page
 from harness.look.visible import visible
+from harness.runs.facts import Upgrade
 
 PAGE_SIZE = 20
 MAX_COMPARED_CHARACTERS = 6_000  # of a text whose words are compared; longer ones stand beside each other unmarked
@@ -43,12 +44,22 @@ def pair_page(request: Request) -> Response:
     root, path, query = request.app.state.root, request.path_params, request.query_params
     a, b = (run_path(root, path[side]) for side in ("a", "b"))
     number = int(query["page"]) if query.get("page", "").isdecimal() and len(query["page"]) < 8 else 1
-    values = pair_values(root, a, b, name=query.get("eval"), side=query.get("side"), number=max(1, number))
+    upgrade = request.app.state.upgrade
+    values = pair_values(
+        root, a, b, upgrade=upgrade, name=query.get("eval"), side=query.get("side"), number=max(1, number)
+    )
     return page("pair.html", **values)
 
 
 def pair_values(
-    root: Path, a: Path, b: Path, *, name: str | None = None, side: str | None = None, number: int = 1
+    root: Path,
+    a: Path,
+    b: Path,
+    *,
+    upgrade: Upgrade | None,
+    name: str | None = None,
+    side: str | None = None,
+    number: int = 1,
 ) -> dict[str, Any]:
     """All that the page shows; flips of one eval, worse ones unless `side` is won."""
     why = ""
@@ -62,10 +73,11 @@ def pair_values(
     shown = next((one for one in compared if one.eval == name), compared[0] if compared else None)
     items = (shown.won if side == "won" else shown.lost) if shown else ()
     start = (number - 1) * PAGE_SIZE
+    configs = [read_object(root, run.name, "config.json") for run in (a, b)]
     return {
         "a": a.name,
         "b": b.name,
-        "changes": _changes(root, a.name, b.name),
+        "changes": changes(configs[0], configs[1], upgrade),
         "compared": [(one, edge_word(one)) for one in compared],
         "not_compared": not_compared,
         "why": why,
@@ -75,23 +87,6 @@ def pair_values(
         "number": number,
         "num_pages": max(1, -(-len(items) // PAGE_SIZE)),
     }
-
-
-def _changes(root: Path, a: str, b: str) -> list[dict[str, Any]]:
-    old, new = (read_object(root, run, "config.json") for run in (a, b))
-    values = [
-        {key: entry.get("value") for key, entry in one.items() if isinstance(entry, Mapping)} for one in (old, new)
-    ]
-    return [
-        {
-            "key": key,
-            "was": values[0].get(key),
-            "is": values[1].get(key),
-            "was_origin": (old.get(key) or {}).get("origin"),
-            "origin": (new.get(key) or {}).get("origin"),
-        }
-        for key in changed_keys(*values)
-    ]
 
 
 def _flips(a: Path, b: Path, shown: Compared, items: Sequence[Item]) -> list[Flip]:

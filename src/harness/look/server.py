@@ -58,7 +58,7 @@ def make_app(
     app.state.tables = Tables(app.state.root, upgrade)
     if starts_tables:
         threading.Thread(target=app.state.tables.first, daemon=True).start()  # while the browser starts
-    app.state.science = science
+    app.state.science, app.state.upgrade = science, upgrade
     app.state.looks = set()  # samples counted as looked at since the start
     return Guard(app, token)
 

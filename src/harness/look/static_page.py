@@ -47,23 +47,26 @@ def write_page(
         "policy": _policy(style, scripts),
         "curves": {"metric": LOSS, "curves": sent} if sent else None,
         "number_link": number_link,
-        **_content(tables, root, names, seed=seed, science=science),
+        **_content(tables, root, names, seed=seed, science=science, upgrade=upgrade),
     }
     path.write_bytes(rendered("static.html", **values).encode("utf-8", "replace"))
 
 
-def _content(tables: Tables, root: Path, names: Sequence[str], *, seed: int, science: Science) -> dict[str, Any]:
+def _content(
+    tables: Tables, root: Path, names: Sequence[str], *, seed: int, science: Science, upgrade: Upgrade | None
+) -> dict[str, Any]:
     if not names:
         lab = tables.ask(lambda store: lab_values({}, store, science))
         return {"kind": "lab", "title": "runs", "lab": lab, "tree": tables.ask(tree_values)}
     if len(names) == 2:
-        return {"kind": "pair", "title": " and ".join(names), **pair_values(root, root / names[0], root / names[1])}
-    return {"kind": "run", "title": names[0], **_run_content(root, names[0], seed)}
+        pair = pair_values(root, root / names[0], root / names[1], upgrade=upgrade)
+        return {"kind": "pair", "title": " and ".join(names), **pair}
+    return {"kind": "run", "title": names[0], **_run_content(root, names[0], seed, upgrade)}
 
 
-def _run_content(root: Path, run: str, seed: int) -> dict[str, Any]:
+def _run_content(root: Path, run: str, seed: int, upgrade: Upgrade | None) -> dict[str, Any]:
     at = first_eval_step(root, run)
-    content: dict[str, Any] = {"about": about_values(root, run), "at": at, "views": [], "samples": None}
+    content: dict[str, Any] = {"about": about_values(root, run, upgrade), "at": at, "views": [], "samples": None}
     if at is None:
         return content
     samples, said = samples_of(root, at), said_about(root, at)
