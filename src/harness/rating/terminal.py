@@ -4,6 +4,7 @@ Texts are shown with marks for what cannot be seen, and cut to what a screen can
 """
 
 import os
+import select
 import shutil
 import sys
 import termios
@@ -29,6 +30,7 @@ CHOICES: dict[bytes, Choice] = {
     b"j": "tie",
     b"x": "both_bad",
 }
+ESCAPE, ESCAPE_SECONDS = b"\x1b", 0.05  # the rest of an arrow follows at once, or it was the key Escape
 HELP = "← left is better   → right is better   ↓ tie   x both bad   n note   u undo   q leave"
 MAX_LINES, MAX_CHARACTERS = 400, 40_000  # of one text
 
@@ -83,11 +85,13 @@ def _width() -> int:
 
 
 def _key(stream: TextIO) -> bytes:
-    """One press. An arrow arrives as one read of three bytes."""
+    """One press: a byte, or the three of an arrow. What was pressed after it stays for the next call."""
     descriptor = stream.fileno()
     kept = termios.tcgetattr(descriptor)
     try:
         tty.setcbreak(descriptor, termios.TCSADRAIN)  # keys that came too early count too
-        return os.read(descriptor, 8)
+        first = os.read(descriptor, 1)
+        is_arrow = first == ESCAPE and select.select([descriptor], [], [], ESCAPE_SECONDS)[0]
+        return first + os.read(descriptor, 2) if is_arrow else first
     finally:
         termios.tcsetattr(descriptor, termios.TCSADRAIN, kept)

@@ -100,3 +100,13 @@ def test_votes_by_keys_are_kept_taken_back_and_gone_on_with(tmp_path: Path) -> N
         assert "\u202e" not in shown
         asked = shown[: shown.rindex("q leave")]
         assert "cannot tell" not in asked, "nothing is told before the last vote"
+
+
+def test_keys_pressed_at_once_all_count(tmp_path: Path) -> None:
+    for name, word in zip(NAMES, ("alpha", "beta"), strict=True):
+        write_run(tmp_path / "runs", name, [f"{word} {at}" for at in range(3)])
+    terminal = Terminal(tmp_path)
+    terminal.until("q leave")
+    terminal.press(b"h\x1b[Cq")
+    assert terminal.ended() == 1
+    assert [row["choice"] for row in presses(tmp_path)] == ["left", "right"]
