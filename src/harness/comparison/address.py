@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.launch import Refused
 
-ADDRESS = re.compile(r"(?P<run>.+)/(?P<eval>[^/#]+)/step_(?P<step>\d{1,15})#(?P<id>.*)", re.DOTALL)
+ADDRESS = re.compile(r"(?P<run>.+?)/(?P<eval>[^/#]+)/step_(?P<step>\d{1,15})#(?P<id>.*)", re.DOTALL)
 UNSEEN = ("C", "Zl", "Zp")  # categories of Unicode: controls, formats such as the bidirectional ones, line separators
 
 
