@@ -1,6 +1,7 @@
 """Evals that are killed, that fail in one item, that are done again, and what is scored anew."""
 
 import json
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -224,5 +225,12 @@ def test_tagged_samples_become_questions(tmp_path: Path) -> None:
     (question,) = tagged_questions(tmp_path, "wrong")
     assert (question["prompt"], question["was"]) == ("say 2", "no")
     assert question["id"] == f"{run.name}/e/step_00000007#p2"
+    written = "a\nb" * 30
+    ours = project(tmp_path / "ours")
+    new_eval(ours, "long", [question | {"was": written}])
+    new_eval(ours, "short", [question])
+    layers = [tomllib.loads((ours / f"evals/{name}.toml").read_text())["eval"][name] for name in ("long", "short")]
+    assert [layer["num_bytes"] for layer in layers] == [len(written), len("no")], "room for what was seen by eye"
+    assert [layer.get("end") for layer in layers] == [None, "\n"]
     with pytest.raises(Refused, match="no sample has the tag 'other'"):
         tagged_questions(tmp_path, "other")

@@ -16,6 +16,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 REGISTRY, REGISTRY_START = "bindings/questions.py", "SCORERS = {\n"
 HOUSE, HOUSE_ROW = "docs/house.md", "| `src/zoo/evals/exact_match.py` |"
 MAX_QUESTIONS = 100_000
+NUM_BYTES = 40  # of an answer, where nothing says how long one was
 
 SCORER = '''"""Say in one line what this eval asks."""
 
@@ -49,9 +50,8 @@ kind = "answers"
 scorer = "{name}"
 data = "evals/{name}.jsonl"
 prompt = "{{prompt}}"
-num_bytes = 40
-end = "\\n"
-"""
+num_bytes = {num_bytes}
+{end}"""
 EXAMPLES = (
     {"id": "one", "prompt": "assert 1 + 1 == ", "answer": "2"},
     {"id": "two", "prompt": "assert 2 + 2 == ", "answer": "4"},
@@ -68,7 +68,7 @@ def new_eval(project: Path, name: str, questions: Sequence[Mapping[str, Any]] | 
         f"src/zoo/evals/{name}.py": SCORER,
         f"tests/zoo/test_eval_{name}.py": TEST.format(name=name),
         f"evals/{name}.jsonl": data,
-        f"evals/{name}.toml": LAYER.format(name=name),
+        f"evals/{name}.toml": _layer(name, questions or ()),
     }
     if there := [file for file in files if (project / file).exists()]:
         raise Refused(f"{there[0]} is there already, and nothing is written over\n  help: another name")
@@ -81,6 +81,14 @@ def new_eval(project: Path, name: str, questions: Sequence[Mapping[str, Any]] | 
         (project / file).parent.mkdir(parents=True, exist_ok=True)
         (project / file).write_text(text, encoding="utf-8")
     return [*files, *edits]
+
+
+def _layer(name: str, questions: Sequence[Mapping[str, Any]]) -> str:
+    """Answers as long as what was written then, over several lines where that was; else one line."""
+    written = [str(question.get("was", "")) for question in questions]
+    num_bytes = max((len(text.encode("utf-8")) for text in written), default=0) or NUM_BYTES
+    end = "" if any("\n" in text for text in written) else 'end = "\\n"\n'
+    return LAYER.format(name=name, num_bytes=num_bytes, end=end)
 
 
 def tagged_questions(root: Path, tag: str) -> list[dict[str, Any]]:
