@@ -40,9 +40,14 @@ class Interval:
 def interval(values: Mapping[str, float], clusters: Mapping[str, str] | None = None) -> Interval:
     """The mean of one score over its items, by id."""
     if clusters:
-        return _clustered(values, clusters)
+        return _clustered(values, clusters, is_share=set(values.values()) <= {0.0, 1.0})
     numbers = list(values.values())
     return _wilson(numbers) if numbers and set(numbers) <= {0.0, 1.0} else t_interval(numbers)
+
+
+def difference_interval(differences: Mapping[str, float], clusters: Mapping[str, str] | None = None) -> Interval:
+    """The mean of differences, which is no share even where all of them are 0 or 1: it may lie below 0."""
+    return _clustered(differences, clusters, is_share=False) if clusters else t_interval(list(differences.values()))
 
 
 def t_interval(numbers: list[float]) -> Interval:
@@ -84,7 +89,7 @@ def _wilson(numbers: list[float]) -> Interval:
     )
 
 
-def _clustered(values: Mapping[str, float], clusters: Mapping[str, str]) -> Interval:
+def _clustered(values: Mapping[str, float], clusters: Mapping[str, str], *, is_share: bool) -> Interval:
     """The cluster-robust error of a mean, with statsmodels' small-sample factors and t of (clusters - 1) degrees."""
     import numpy as np
     from statsmodels.regression.linear_model import OLS
@@ -93,7 +98,6 @@ def _clustered(values: Mapping[str, float], clusters: Mapping[str, str]) -> Inte
     groups = np.unique([clusters[name] for name in ids], return_inverse=True)[1]
     num_clusters = int(groups.max()) + 1 if ids else 0
     numbers = np.array([values[name] for name in ids])
-    is_share = set(values.values()) <= {0.0, 1.0}
     method = "clustered Wilson" if is_share else "clustered t"
     if num_clusters < 2:
         return _unknown(float(numbers.mean()) if ids else math.nan, len(ids), method)

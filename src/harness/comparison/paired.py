@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.comparison.intervals import Interval, interval, t_interval
+from harness.comparison.intervals import Interval, difference_interval
 from harness.comparison.scores import Scored
 
 NUM_FLIPS = 9_999  # random sign flips, above the number of items where all can be tried
@@ -40,11 +40,11 @@ def compare_paired(a: Scored, b: Scored) -> Paired:
     is_binary = {a.values[name] for name in ids} | {b.values[name] for name in ids} <= {0.0, 1.0}
     if is_binary and not clusters:
         p, test = _mcnemar(differences), "exact McNemar"
-        difference = t_interval(list(differences.values()))
+        difference = difference_interval(differences)
     else:
         p, test = _sign_flips(differences, clusters), "sign flips of clusters" if clusters else "sign flips"
         spread = _spread(differences, a.weights)
-        difference = interval(spread, clusters) if clusters else t_interval(list(spread.values()))
+        difference = difference_interval(spread, clusters)
     wins = tuple(name for name, value in differences.items() if value > 0)
     losses = tuple(name for name, value in differences.items() if value < 0)
     return Paired(

@@ -118,8 +118,10 @@ def _item_columns(names: Sequence[str], compared: Sequence[Compared]) -> list[Co
 
 
 def _method(one: Compared) -> str:
-    clusters = one.paired.difference.num_clusters
-    return f"{one.paired.test}, {one.paired.difference.method}" + (f" of {clusters} clusters" if clusters else "")
+    difference = one.paired.difference
+    clusters = f"{difference.num_clusters} clusters"
+    is_told = not difference.num_clusters or difference.method.endswith(clusters)  # of few clusters the method says it
+    return f"{one.paired.test}, {difference.method}" + ("" if is_told else f" of {clusters}")
 
 
 def _remarks(compared: Sequence[Compared]) -> list[str]:

@@ -6,10 +6,11 @@ empty rows are counted apart.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.comparison.address import visible
 from harness.comparison.intervals import Interval, interval
 from harness.comparison.paired import Paired, compare_paired
 from harness.comparison.reading import (
@@ -122,6 +123,13 @@ class _Measured:
     paired: Paired
 
 
+def _declared_apart(of_a: Score, of_b: Score) -> str:
+    """How two runs declare one score, where they differ: one of them may be older than a change of the eval."""
+    in_a, in_b = asdict(of_a), asdict(of_b)
+    parts = [f"{key} {in_a[key]} and {in_b[key]}" for key in in_a if in_a[key] != in_b[key]]
+    return f"{of_a.metric} is declared differently (A and B: {visible('; '.join(parts))}); tools/eval measures anew"
+
+
 def _scores_of(eval_name: str, a: Reading, b: Reading) -> list["_Measured | NotCompared"]:
     """Each score that both declare alike, over the items that have a value in both runs."""
     found: list[_Measured | NotCompared] = []
@@ -130,7 +138,7 @@ def _scores_of(eval_name: str, a: Reading, b: Reading) -> list["_Measured | NotC
         if score.metric not in of_b:
             continue
         if of_b[score.metric] != score:
-            found.append(NotCompared(eval=eval_name, why=f"the runs mean different things by {score.metric}"))
+            found.append(NotCompared(eval=eval_name, why=_declared_apart(score, of_b[score.metric])))
             continue
         valued = [{str(row["id"]): row for row in one.rows if _has_value(row, score)} for one in (a, b)]
         ids = [name for name in valued[0] if name in valued[1]]

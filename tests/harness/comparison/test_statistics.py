@@ -86,6 +86,16 @@ def test_a_share_of_nothing_in_clusters_is_not_sure() -> None:
     )
 
 
+def test_a_difference_is_no_share_though_every_item_says_0_or_1() -> None:
+    lost = named([0.0] * 24)
+    won = lost | {"i0": 1.0, "i5": 1.0}
+    clusters = {name: str(at // 4) for at, name in enumerate(lost)}
+    found = compare_paired(scored(lost, clusters), scored(won, clusters)).difference
+    assert found.method.startswith("clustered t")
+    assert found.low < 0 < found.mean
+    assert found.low + found.high == pytest.approx(2 * found.mean)
+
+
 def test_the_t_interval_is_scipys() -> None:
     numbers = [1.0, 2.5, 2.0, 4.0]
     found = t_interval(numbers)

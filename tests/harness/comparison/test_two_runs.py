@@ -9,6 +9,7 @@ import pytest
 
 from harness.comparison.address import Address, parse_address, visible
 from harness.comparison.reading import read_eval, unlike
+from harness.comparison.screen import _method
 from harness.comparison.seed_groups import between_runs, seed_groups
 from harness.comparison.two_runs import Compared, compare_runs
 from harness.launch import Refused
@@ -117,6 +118,22 @@ def test_how_much_shared_a_forward_pass_holds_nobody_apart(tmp_path: Path) -> No
     assert one(*runs).paired.num_ties == 1
 
 
+def test_an_eval_that_declares_its_score_otherwise_says_in_what(runs: tuple[Path, Path]) -> None:
+    write_eval(runs[0], "e", rows({"x": True}), OK)
+    write_eval(runs[1], "e", [{"id": "x", "ok": True, "text": "t"}], {"rate": {"field": "ok", "cluster": "text"}})
+    with pytest.raises(Refused, match=r"rate is declared differently \(A and B: cluster None and text\)"):
+        compare_runs(*runs)
+
+
+def test_the_screen_says_once_how_few_clusters_there_are(runs: tuple[Path, Path]) -> None:
+    by_text = {"rate": {"field": "ok", "cluster": "text"}}
+    for run, shift in zip(runs, (0, 1), strict=True):
+        of_run = [{"id": str(at), "ok": (at + shift) % 3 == 0, "text": str(at // 4)} for at in range(24)]
+        write_eval(run, "e", of_run, by_text)
+    (found,) = compare_runs(*runs)[0]
+    assert _method(found) == "sign flips of clusters, clustered t; only 6 clusters"
+
+
 def test_another_source_of_the_same_version_is_a_remark(runs: tuple[Path, Path]) -> None:
     for at, run in enumerate(runs):
         write_eval(run, "e", rows({"x": True}), OK, identity={**IDENTITY, "source_sha256": str(at)})
@@ -166,6 +183,8 @@ def test_addresses_come_back_as_they_were_printed() -> None:
     assert str(address) == "22_x-20260101T000000Z-ab12/held_out/step_00001200#email/mime/a#b.py"
     assert parse_address(str(address)) == address
     assert parse_address("runs/22/held_out/step_1200#x").run == "runs/22"
+    of_a_sample = parse_address("22/wrong/step_00000007#21/completions/step_00000007#p2")
+    assert (of_a_sample.run, of_a_sample.id) == ("22", "21/completions/step_00000007#p2"), "an id may be an address"
     for word in ("22#x", "22/held_out#x", "22/held_out/step_x#y"):
         with pytest.raises(Refused, match="no address"):
             parse_address(word)
