@@ -26,7 +26,7 @@ MEASURED_ON = {
     "version": "the versions of the eval",
     "prompts_sha256": "the prompts",
     "data_sha256": "the data",
-    "decoding": "the decoding",
+    "decoding": "the settings of decoding",
 }
 NOT_MEASURED = ("batch_windows", "batch_choices")  # settings of how fast, in runs that kept no identity
 

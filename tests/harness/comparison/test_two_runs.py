@@ -75,7 +75,7 @@ def test_errors_and_rows_without_a_finite_value_are_counted_apart(runs: tuple[Pa
         ("prompts_sha256", "b" * 64, "the prompts differ (aaaaaaaa and bbbbbbbb)"),
         ("data_sha256", "c" * 64, "the data differ (null and cccccccc)"),
         ("version", 2, "the versions of the eval differ (1 and 2)"),
-        ("decoding", {"t": 0.5}, "the decoding differ (t 1 and 0.5)"),
+        ("decoding", {"t": 0.5}, "the settings of decoding differ (t 1 and 0.5)"),
     ],
 )
 def test_what_was_not_measured_alike_is_refused(runs: tuple[Path, Path], field: str, other: Any, said: str) -> None:
