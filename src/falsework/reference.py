@@ -32,24 +32,30 @@ def reference(root: Table, derived: Mapping[str, tuple[Sequence[str], object]]) 
     tables = [field for field in root.fields.values() if not isinstance(field.shape, Leaf)]
     lines = [_HEAD, "## At the top of a file", "", *_rows(top, "", reads)]
     for field in tables:
-        lines += _section(field, reads)
+        lines += _section(field, "", reads)
     return "\n".join(lines) + "\n"
 
 
-def _section(field: Field, reads: Reads) -> Iterator[str]:
-    shape, header = field.shape, field.name
+def _section(field: Field, above: str, reads: Reads) -> Iterator[str]:
+    """A table and the tables with kinds or names that it holds, each under a header of its own."""
+    shape, header = field.shape, above + field.name
     if isinstance(shape, Named):
-        shape, header = shape.item, f"{field.name}.NAME"
+        shape, header = shape.item, f"{header}.NAME"
     default = default_of(field)
     absent = f' When left out: `kind = "{default["kind"]}"`.' if default and "kind" in default else ""
     yield from ("", f"## `[{header}]`", "", _sentence(field.attribute.metadata.get("doc", "")) + absent)
+    tables = [shape] if isinstance(shape, Table) else []
     if isinstance(shape, Table):
         yield from ("", *_rows(list(shape.fields.values()), f"{header}.", reads))
     elif isinstance(shape, Component):
+        tables = list(shape.kinds.values())
         for kind, table in shape.kinds.items():
             yield from ("", f'### `kind = "{kind}"`', "", " ".join((table.type.__doc__ or "").split()))
             if table.fields:
                 yield from ("", *_rows(list(table.fields.values()), f"{header}.", reads))
+    for path, held in _leaves([held for table in tables for held in table.fields.values()], f"{header}."):
+        if not isinstance(held.shape, Leaf):
+            yield from _section(held, path.removesuffix(held.name), reads)
 
 
 def _rows(fields: list[Field], above: str, reads: Reads) -> Iterator[str]:

@@ -2,10 +2,11 @@
 
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from attrs import field, frozen, make_class
 
 from falsework.json_schema import json_schema
 from falsework.reference import reference
@@ -131,3 +132,28 @@ def test_the_reference_has_a_line_for_every_field() -> None:
     assert "| `note` | str | absent | science |  |" in lines
     assert '| `mode` | "greedy" or "sample" | `"greedy"` | science |  |' in lines
     assert "## `[eval.NAME]`" in lines
+
+
+@frozen(kw_only=True)
+class Off:
+    """Nothing."""
+
+
+@frozen(kw_only=True)
+class Rare:
+    """A table with kinds, within a table, within a kind."""
+
+    inner: Off = field(factory=Off, metadata={"class": "place", "doc": "one"})
+    many: Mapping[str, Off] = field(factory=dict, metadata={"class": "place", "doc": "several"})
+
+
+def test_the_reference_has_a_section_for_tables_within_tables() -> None:
+    root = make_class("Root", {"log": field(type=Rare, metadata={"class": "place"})}, frozen=True, kw_only=True)
+    lines = reference(compile_schema(root, {Off: {"off": Off}}), {}).splitlines()
+    assert [line for line in lines if line.startswith("## ")] == [
+        "## At the top of a file",
+        "## `[log]`",
+        "## `[log.inner]`",
+        "## `[log.many.NAME]`",
+    ]
+    assert lines.count('### `kind = "off"`') == 2
