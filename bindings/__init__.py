@@ -25,6 +25,7 @@ from bindings import (
     sources,
 )
 from bindings.derived import DERIVED  # goes with falsework
+from bindings.elsewhere import ELSEWHERE  # goes with falsework
 from bindings.migrations import MIGRATIONS  # goes with falsework
 from bindings.run import Run
 
@@ -55,6 +56,7 @@ SCHEMA: dict[str, Any] = {
     "schema_version": SCHEMA_VERSION,
     "derived": DERIVED,
     "migrations": MIGRATIONS,
+    "elsewhere": ELSEWHERE,
 }
 
 __all__ = [

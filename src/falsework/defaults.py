@@ -89,7 +89,8 @@ def refuse_missing(filling: Filling, path: Path, field: Field) -> None:
     if dropped is not None and isinstance(field.shape, Leaf):
         what, mend = "required, and no file sets it for this kind", f"{spot_name(dropped)} did, for another kind"
     elif isinstance(field.shape, Leaf):
-        mend = " ".join(field.attribute.metadata.get("doc", "").split())
+        doc = " ".join(field.attribute.metadata.get("doc", "").split())
+        mend = f"write {path[-1]} = VALUE ({doc})" if doc else ""
     elif isinstance(field.shape, Component):
         mend = f"write [{dotted(path)}] with kind = {' or '.join(map(quoted, field.shape.kinds))}"
     else:
@@ -234,5 +235,5 @@ def _refuse_unknown(filling: Filling, table: Tree, shape: Table, path: Path) -> 
         if name not in shape.fields and name != "kind" and (*path, name) not in reported:
             spot = spot_of_value(filling.layers, filling.origins, (*path, name)) or filling.header((*path, name))
             what = f"unknown key for kind {kind}" if kind else "unknown key"
-            mend = help_for_key(name, shape, None, filling.root)
+            mend = help_for_key(name, table[name], shape, None, filling.root)
             filling.refuse((*path, name), what, spot._replace(part="key"), mend)

@@ -1,29 +1,54 @@
-"""Where a key that is not known here might belong: a near name, another kind, another table. Only errors ask."""
+"""Where an unknown key might belong: a near name, another kind, another table, another project. Only errors ask."""
 
 from collections.abc import Iterator
+from typing import Any
 
+from falsework.paths import quoted
 from falsework.problems import nearest
 from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
 
 _SURELY_MEANT = 0.8  # difflib ratio of hedas and heads; above it a typo is likelier than a key in the wrong table
 _MAX_LISTED = 16
+_BASES = ("defaults", "include", "includes", "import", "imports", "base", "bases", "inherits", "toml_files")
+_KINDS = ("name", "type", "class", "target", "decay_type")  # what others call a kind
 
 
-def help_for_key(key: str, shape: Table | Component, kind: object, root: Table) -> str:
-    """The most likely mend for an unknown key: a typo, a key of another kind, a key of another table."""
+def help_for_key(key: str, value: Any, shape: Table | Component, kind: object, root: Table) -> str:
+    """The most likely mend for an unknown key: a typo, a key of another kind, table or project."""
     names = list(fields_of(shape, kind)) + (["kind"] if isinstance(shape, Component) else [])
-    near = nearest(key, names, cutoff=_SURELY_MEANT)
-    if near is None and isinstance(shape, Component):
-        owners = [name for name, table in shape.kinds.items() if key in table.fields]
-        if owners:
-            return f"{key} is a key of kind {' or '.join(owners)}; the kind here is {kind}"
+    near = None if key in root.elsewhere else nearest(key, names, cutoff=_SURELY_MEANT)
+    if near is None and isinstance(shape, Component) and (mend := _mend_by_kind(key, value, shape, kind)):
+        return mend
+    if near is None and shape is root and key in _BASES:
+        return 'files to start from are named by extends = ["NAME.toml"]'
+    if key in root.elsewhere:
+        return f"{key} is {_shown(root, root.elsewhere[key])} here"
     homes = [] if near else sorted(set(_homes(root, key, "")))
     if homes and len(homes) <= 4:
-        return f"{key} belongs to {' or '.join(homes)}"
+        return f"{key} belongs to {' or '.join(_shown(root, home) for home in homes)}"
     near = near or nearest(key, names)
     if near:
         return f"did you mean {near}?"
     return f"this table takes {', '.join(names)}" if len(names) <= _MAX_LISTED else ""
+
+
+def _mend_by_kind(key: str, value: Any, shape: Component, kind: object) -> str:
+    """What kinds have to do with an unknown key: another one has it, or it is meant to pick one."""
+    owners = [name for name, table in shape.kinds.items() if key in table.fields]
+    if owners:
+        return f"{key} is a key of kind {' or '.join(owners)}; the kind here is {kind}"
+    if key not in _KINDS or type(value) is not str:
+        return ""
+    meant = nearest(value.lower(), shape.kinds)
+    return f"write kind = {' or '.join(map(quoted, [meant] if meant else shape.kinds))}"
+
+
+def _shown(root: Table, path: str) -> str:
+    """A path of the schema; one of the root is a table, or a key above all tables."""
+    field = root.fields.get(path)
+    if field is None:
+        return path
+    return f"the top of the file, before any table: {path} = VALUE" if isinstance(field.shape, Leaf) else f"[{path}]"
 
 
 def _homes(shape: Shape, key: str, path: str) -> Iterator[str]:

@@ -19,6 +19,7 @@ from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
 
 _MANY = 4  # keys from which on asking for all at once is faster than one by one
 _WORDS = ("_append", "_prepend", "_ref", "_expr", "_unset", "_when", "_every")
+_INSTANTIATION = ("_target_", "_name", "_partial_", "_recursive_", "_args_", "_convert_")  # of Hydra and its like
 
 
 class Checked(NamedTuple):
@@ -120,9 +121,15 @@ def _check_directive(checking: _Checking, value: Tree, words: list[str], path: P
         elif word == "_expr":
             _check_formula(checking, given, (*path, word))
         elif word == "_ref" and (type(given) is not str or parse_dotted(given) is None):
-            checking.refuse((*path, word), "expected a dotted path", 'write _ref = "model.dim"', "value")
+            checking.refuse((*path, word), "expected a dotted path", _bare_path(given), "value")
         elif word in ("_when", "_every"):
             checking.refuse((*path, word), f"{word} belongs into a table, and this is a value")
+
+
+def _bare_path(given: Any) -> str:
+    """The mend for a path in the marks of another language: ${model.dim}, %dim."""
+    bare = given.strip("${}% ") if type(given) is str else ""
+    return f'write _ref = "{bare if parse_dotted(bare) else "TABLE.KEY"}"'
 
 
 def _check_formula(checking: _Checking, given: Any, path: Path) -> None:
@@ -156,7 +163,7 @@ def _check_odd(checking: _Checking, key: str, values: Tree, shape: Shape, path: 
 
         what = f"unknown key for kind {kind}" if isinstance(kind, str) else "unknown key"
         is_helped = len(checking.problems) < MAX_HELPED
-        checking.refuse((*path, key), what, help_for_key(key, shape, kind, checking.root) if is_helped else "")
+        checking.refuse((*path, key), what, help_for_key(key, body, shape, kind, checking.root) if is_helped else "")
 
 
 def _check_when(checking: _Checking, body: Any, shape: Component, path: Path) -> None:
@@ -183,7 +190,8 @@ def _check_body(checking: _Checking, body: Any, shape: Shape, path: Path) -> Non
 
 def _refuse_word(checking: _Checking, word: str, path: Path) -> None:
     what = f"{word} is no word of the config language, which owns all keys that begin with _"
-    checking.refuse((*path, word), what, checking.near(word, _WORDS))
+    mend = "a class is named by its kind: kind = KIND" if word in _INSTANTIATION else checking.near(word, _WORDS)
+    checking.refuse((*path, word), what, mend)
 
 
 def _refuse_place(checking: _Checking, word: str, path: Path) -> None:

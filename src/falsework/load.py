@@ -32,6 +32,7 @@ Derived = Mapping[str, tuple[Sequence[str], Callable[..., Any]]]
 NOTHING_DERIVED: Derived = MappingProxyType({})
 
 _NO_MIGRATIONS: Mapping[int, Sequence[Any]] = MappingProxyType({})
+_NOTHING_ELSEWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def load(
@@ -42,14 +43,17 @@ def load(
     schema_version: int = 1,
     derived: Derived = NOTHING_DERIVED,
     migrations: Mapping[int, Sequence[Any]] = _NO_MIGRATIONS,
+    elsewhere: Mapping[str, str] = _NOTHING_ELSEWHERE,
     for_this_machine: bool = False,
 ) -> Config:
     """Load an experiment file and the layers after it, or one run directory. Raises ConfigError with every problem.
 
     `derived` are fields that follow from others, `migrations` the steps that bring old files to this schema version,
-    and `for_this_machine` puts the machine.toml of the configs folder on top.
+    `elsewhere` what other projects call the fields (help with unknown keys reads it), and `for_this_machine` puts the
+    machine.toml of the configs folder on top.
     """
     table, converter = _compiled(root, tuple((union, tuple(named.items())) for union, named in kinds.items()))
+    table = table._replace(elsewhere=elsewhere)
     stack = read_stack(paths, on_top=machine_file(paths[0]) if for_this_machine and paths else None)
     stack, merged, upgrades = lay_all(stack, table, migrations, schema_version)
     problems = merged.problems

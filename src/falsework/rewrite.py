@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from falsework.edits import rewritten_bytes
@@ -45,9 +46,11 @@ def rewrite(
     schema_version: int,
     migrations: Mapping[int, Sequence[Any]],
     derived: Derived = NOTHING_DERIVED,
+    elsewhere: Mapping[str, str] = MappingProxyType({}),
 ) -> Rewritten:
     """The file for the current schema. Raises ConfigError for mistakes in it, and for what has to be done by hand."""
     stack, steps, table = read_stack([path]), compile_steps(migrations), compile_schema(root, kinds)
+    table = table._replace(elsewhere=elsewhere)
     old = stack.experiment
     if old.schema_version in (None, schema_version):
         return Rewritten(path, old.data, old.data, (), ())

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from pathlib import Path as FilePath
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import attrs
@@ -42,10 +43,11 @@ class Component(NamedTuple):
 
 
 class Table(NamedTuple):
-    """One attrs class."""
+    """One attrs class. The root's table knows also what other projects call its fields: their name -> its path."""
 
     type: type
     fields: "dict[str, Field]"
+    elsewhere: Mapping[str, str] = MappingProxyType({})
 
 
 class Field(NamedTuple):

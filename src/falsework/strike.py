@@ -39,7 +39,7 @@ FILES = (
     "tests/chaos/test_trainer.py",
 )
 READERS = ("tools", "tests", "benchmarks")  # floors above falsework, where whatever imports it goes
-REGISTRY = ("bindings/derived.py", "bindings/schema.lock.toml")  # only falsework reads these
+REGISTRY = ("bindings/derived.py", "bindings/elsewhere.py", "bindings/schema.lock.toml")  # only falsework reads these
 TEMPLATES = {"tools/struck_train.py": "train.py", "tools/struck_start.py": "tools/_start.py"}
 DIFF = ("tools/diff_configs {run.path} OTHER_RUN_OR_CONFIG", "diff {run.path}/config.json OTHER_RUN/config.json")
 EDITS = {"src/harness/report.py": DIFF}  # one place each
