@@ -142,10 +142,16 @@ def _read_once(path: Path, real: str, asked: _Asked, reading: _Reading) -> Layer
 def _unreadable(path: Path, asked: _Asked, error: OSError | ValueError) -> Problem:
     reason = getattr(error, "strerror", None) or str(error)
     what = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {reason}"
-    hint = _nearest_file(path)
+    is_override = asked.spot is None and isinstance(error, FileNotFoundError) and _is_override(str(path))
+    hint = "arguments are files: to change a value, write a file" if is_override else _nearest_file(path)
     if asked.spot is None:
         return Problem(f"{what} (named on the command line)", where=shown_path(path), help=hint)
     return Problem(f"{shown_path(path)}: {what}", ("extends",), asked.spot, hint)
+
+
+def _is_override(argument: str) -> bool:
+    """Whether an argument is a flag, or sets a key, as other config systems take them."""
+    return argument.startswith(("-", "+", "~", "@")) or "=" in argument
 
 
 def _nearest_file(path: Path) -> str:

@@ -112,7 +112,8 @@ def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, pat
         place = laying.place_of(path, is_a_table=True)
         is_array = type(value) is list and any(type(item) is dict for item in value)
         mend = f"write [{dotted(path)}]" + (f", or [{dotted(path)}.NAME] for each of several" if is_array else "")
-        mend += f" with kind = {quoted(value)}" if type(value) is str and "kind" in (earlier or {}) else ""
+        is_kind = type(value) is str and value.isidentifier() and "kind" in (earlier or {})
+        mend += f" with kind = {quoted(value)}" if is_kind else ""
         laying.refuse(source, path, f"a {'list' if is_array else 'value'} here, but a table at {place}", mend=mend)
     elif type(value) is dict and READ_DIRECTIVES.isdisjoint(value):
         tree[key], origins[key] = _joined(laying, value, earlier, path, source)

@@ -48,6 +48,10 @@ _IN_OTHER_WORDS = {
     "Unclosed array": ("a list that does not end", "close it with ], with a comma between its values"),
     "Invalid value": ("expected a value", "text stands in quotes, numbers begin with a digit"),
 }
+# How gin and Hydra begin what a value is read from, or made by.
+_FROM_ELSEWHERE = dict.fromkeys("%$", 'a value is read from another by { _ref = "TABLE.KEY" }') | {
+    "@": "a class is named by the kind of its table: kind = KIND, in quotes"
+}
 
 
 def read_layer(path: FilePath, name: str) -> Layer:
@@ -124,9 +128,8 @@ def _syntax_problem(unparsed: Layer, message: str) -> Problem:
         word = re.compile(_WORD).match(text, offset) if what == "Invalid value" else None
         span = Span(offset, word.end() if word else offset + 1)
         what, mend = _IN_OTHER_WORDS.get(what, (what[:1].lower() + what[1:], ""))
-        return Problem(
-            f"not TOML: {what}", spot=Spot(unparsed, span=span), help=_help_for_word(word[0]) if word else mend
-        )
+        mend = _help_for_word(word[0]) if word else _FROM_ELSEWHERE.get(text[offset : offset + 1], mend)
+        return Problem(f"not TOML: {what}", spot=Spot(unparsed, span=span), help=mend)
     path, first, second = repeats[0]
     line = text.count("\n", 0, first.start) + 1
     return Problem(f"set twice; first on line {line}", path, Spot(unparsed, span=second), help="keep one of the two")

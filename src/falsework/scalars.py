@@ -124,7 +124,7 @@ def mismatch(expected: str, value: Any, mend: str = "", note: str = "") -> Refus
     if expected == "a list" and not isinstance(value, dict):
         mend, note = f"[{quoted(value) if isinstance(value, str) else _spelled(value)}]", "in brackets"
     if isinstance(value, str) and not mend:
-        mend, note = _from_elsewhere(value), ""
+        mend, note = from_elsewhere(value), ""
     return Refused([Fault(f"expected {expected}, got {describe(value)}", (), mend, note if mend else "")])
 
 
@@ -140,12 +140,27 @@ def _bare_number(value: Any, number: type) -> str:
         return ""
 
 
-def _from_elsewhere(value: str) -> str:
-    """The mend for what other config languages write: a null in quotes, an interpolation."""
+def from_elsewhere(value: str) -> str:
+    """The mend for what other config languages write: a null in quotes, an interpolation, a formula."""
     if value.lower() in ("none", "null"):
         return "there is no null: leave the key out; what a base says is taken back by { _unset = true }"
-    read = re.fullmatch(r"\$\{([\w.]+)\}|%([\w.]+)", value)
-    return f'write {{ _ref = "{read[1] or read[2]}" }}' if read else ""
+    if value == "???":
+        return "leave the key out: some layer has to set what has no default"
+    if read := re.fullmatch(r"\$\{([\w.]+)\}|%([\w.]+)", value):
+        return f'write {{ _ref = "{read[1] or read[2]}" }}'
+    formula = re.sub(r"\$\{(?:eval:)?|\}", "", value)
+    return f'write {{ _expr = "{formula}" }}' if _is_formula(formula) else ""
+
+
+def _is_formula(text: str) -> bool:
+    """Whether `_expr` takes this text, and there is something in it to be computed from other values."""
+    from falsework.formulas import Wrong, parse  # only a mistake needs it
+
+    try:
+        parse(text)
+    except Wrong:
+        return False
+    return re.search(r"[\w.]+\s*[-+*/%]|\w\(", text) is not None and re.search(r"[a-z]\w*\.\w", text) is not None
 
 
 def _spelled(value: Any) -> str:

@@ -19,6 +19,8 @@ import attrs
 from cattrs import BaseConverter
 
 from falsework.layer import Tree
+from falsework.paths import quoted
+from falsework.problems import nearest
 from falsework.scalars import (
     Fault,
     Refused,
@@ -138,12 +140,20 @@ def _fault_of(error: ValueError | TypeError) -> Fault:
     return Fault(str(error.args[0]) if error.args else type(error).__name__, tuple(getattr(error, "path", ())))
 
 
+def _as_a_table(value: Any, kinds: Mapping[str, type]) -> str:
+    """The mend for what stands where a table with a kind should."""
+    if type(value) is list:
+        return "several tables have names: [TABLE.NAME] for each of them, never [[TABLE]]"
+    kind = nearest(value.lower(), kinds) if type(value) is str else None
+    return f"write {{ kind = {quoted(kind)} }}" if kind else f"write {{ kind = {' or '.join(map(quoted, kinds))} }}"
+
+
 def _component_hook(kinds: Mapping[str, type], converter: BaseConverter) -> Hook:
     hooks = {kind: (_table_hook(owner, converter), owner) for kind, owner in kinds.items()}
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
-            raise mismatch("a table with a kind", table)
+            raise mismatch("a table with a kind", table, _as_a_table(table, kinds))
         hook, owner = hooks[table["kind"]]
         return hook(table, owner)
 

@@ -43,6 +43,34 @@ MISTAKES = {
     "seed: 1": ("not TOML: expected = after a key", "write KEY = VALUE"),
     "optimizer.lr = .1": ("not TOML: expected a value", "numbers begin with a digit"),
     "optimizer = {": ("not TOML: expected a key", "a table in braces { } stands on one line"),
+    # gin
+    "train.num_steps = %steps": ("not TOML: expected a value", 'read from another by { _ref = "TABLE.KEY" }'),
+    "optimizer = @Adafactor": ("not TOML: expected a value", "a class is named by the kind of its table"),
+    'include = "other.gin"': ("include: unknown key", 'named by extends = ["NAME.toml"]'),
+    'optimizer = "@Muon"': ("optimizer: a value here, but a table at", "write [optimizer]"),
+    "d_model = 768": ("d_model: unknown key", "d_model is model.width here"),
+    # Hydra
+    'defaults = ["_self_"]': ("defaults: unknown key", 'named by extends = ["NAME.toml"]'),
+    'optimizer._target_ = "torch.optim.SGD"': ("_target_ is no word", "a class is named by its kind"),
+    'train.num_steps = "???"': ("expected a whole number", "leave the key out: some layer has to set"),
+    'train.num_steps = "${eval:2 * ${data.seq_len}}"': ("got the string", 'write { _expr = "2 * data.seq_len" }'),
+    'train.num_steps = "2 * data.seq_len"': ("got the string", 'write { _expr = "2 * data.seq_len" }'),
+    'train.num_steps = { _ref = "${data.seq_len}" }': ("expected a dotted path", 'write _ref = "data.seq_len"'),
+    # torchtitan
+    "train.local_batch_size = 8": ("unknown key", "local_batch_size is train.micro_batch_size here"),
+    "train.max_norm = 1.0": ("unknown key", "max_norm is train.clip_norm here"),
+    "train.compile = true": ("unknown key", "compile belongs to [compile]"),
+    "train.seed = 1": ("unknown key", "seed belongs to the top of the file, before any table: seed = VALUE"),
+    "[lr_scheduler]": ("lr_scheduler: unknown key", "lr_scheduler is [schedule] here"),
+    'optimizer.name = "AdamW"': ("unknown key for kind adamw", 'write kind = "adamw"'),
+    'precision = "bf16"': ("expected a table with a kind", 'write { kind = "bf16" }'),
+    "compile = true": ("expected a table with a kind", 'write { kind = "none" or "blocks" }'),
+    # prime-rl
+    "max_steps = 20": ("max_steps: unknown key", "max_steps is train.num_steps here"),
+    'schedule.type = "linear"': ("unknown key", 'write kind = "linear"'),
+    "trainer.optim.lr = 1e-3": ("trainer: unknown key", "trainer is [train] here"),
+    "[[eval.source]]": ("expected a table with a kind, got a list", "[TABLE.NAME] for each of them"),
+    "[wandb]": ("wandb: unknown key", "wandb is log.mirror.NAME here"),
     'extends = "a.toml"': ("extends goes round in a circle: a.toml -> a.toml", ""),
 }
 
@@ -64,6 +92,23 @@ def test_a_typing_error_is_one_problem_with_its_line_and_the_mend(line: str) -> 
     assert rest[-1] == "1 problem in 1 file; nothing was run"
     assert mend in " ".join(rest[:-1])
     assert bool(rest[:-1]) == bool(mend)
+
+
+@pytest.mark.parametrize("argument", ["optimizer.lr=3e-3", "+experiment=wide", "--train.num_steps", "@"])
+def test_an_override_on_the_command_line_is_answered_with_how_a_value_is_changed(argument: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load([argument], **SCHEMA)
+    assert [problem.help for problem in caught.value.problems] == [
+        "arguments are files: to change a value, write a file"
+    ]
+
+
+def test_a_missing_key_says_how_it_is_written_and_what_it_is() -> None:
+    Path("a.toml").write_text((CONFIGS / "01_baseline.toml").read_text().replace("seed = 1\n", ""))
+    with pytest.raises(ConfigError) as caught:
+        load(["a.toml"], **SCHEMA)
+    (problem,) = caught.value.problems
+    assert problem.help == "write seed = VALUE (of initial weights, order and noise), or extend a file that does"
 
 
 def test_a_key_that_is_set_twice_names_the_first_line() -> None:
