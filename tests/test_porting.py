@@ -10,7 +10,7 @@ from bindings.run import Run
 from falsework import load
 
 PAGE = (Path(__file__).parents[1] / "docs" / "porting.md").read_text(encoding="utf-8")
-SECTIONS = re.findall(r"^## (.*)\n((?:(?!## ).*\n)+)", PAGE, re.MULTILINE)
+SECTIONS = re.findall(r"^## (.*)\n((?:(?!## ).*\n)+)", PAGE.partition("\n## Real files\n")[0], re.MULTILINE)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
