@@ -19,7 +19,9 @@ def test_a_run_killed_at_random_and_then_one_with_a_broken_checkpoint_end_with_t
     )
 
 
-def test_a_full_disk_is_said_in_a_line_and_the_run_goes_on(tmp_path: Path) -> None:
-    said = trainer.full_disk(tmp_path / "full", trainer.straight_run(tmp_path / "straight", 1))
+@pytest.mark.parametrize("num_processes", [1, 2])
+def test_a_full_disk_is_said_in_a_line_and_the_run_goes_on(tmp_path: Path, num_processes: int) -> None:
+    straight = trainer.straight_run(tmp_path / "straight", num_processes)
+    said = trainer.full_disk(tmp_path / "full", num_processes, straight)
     if "skipped" in said:
         pytest.skip(said)
