@@ -28,7 +28,8 @@ def facts(job: Job, ranks: Ranks) -> dict[str, Any]:
 def start_line(job: Job, ranks: Ranks, split: Split) -> str:
     """The first thing printed: the world, device and precision that this run really has."""
     processes = "1 process" if ranks.num_processes == 1 else f"{ranks.num_processes} processes"
-    threads = f" with {ranks.num_threads} threads" if ranks.device.type == "cpu" else ""
+    plural = "s" * (ranks.num_threads != 1)
+    threads = f" with {ranks.num_threads} thread{plural}" if ranks.device.type == "cpu" else ""
     micro = f"{split.num_micro_batches} x {split.micro_batch_size} per process"
     return (
         f"{processes} on {ranks.device.type}{threads}, {job.facts['precision']}; "

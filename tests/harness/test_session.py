@@ -44,7 +44,7 @@ def test_a_run_opens_trains_and_closes(make_job: MakeJob, tmp_path: Path, capsys
     (path,) = (tmp_path / "runs").iterdir()
     assert [row["event"] for row in read(path / "events.jsonl")] == ["started", "evaluated", "checkpoint", "finished"]
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("1 process on cpu with 1 threads, fp32; batch of 4 = 1 x 4 per process; ")
+    assert said[0].startswith("1 process on cpu with 1 thread, fp32; batch of 4 = 1 x 4 per process; ")
     assert said[1] == f"run {path}  (does it start?)"
     assert said == (path / "log.txt").read_text().splitlines()
 

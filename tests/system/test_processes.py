@@ -31,7 +31,7 @@ def test_two_processes_give_the_losses_and_the_eval_of_one_with_dropout_too(
     assert result_of(two) == pytest.approx(result_of(one), rel=1e-5)
     assert json.loads((one / "run.json").read_text())["num_processes"] == 1
     assert json.loads((two / "run.json").read_text())["num_processes"] == 2
-    assert "2 processes on cpu with 1 threads, fp32; batch of 8 = 2 x 2 per process" in (two / "log.txt").read_text()
+    assert "2 processes on cpu with 1 thread, fp32; batch of 8 = 2 x 2 per process" in (two / "log.txt").read_text()
 
 
 def test_a_batch_at_once_in_micro_batches_or_on_two_processes_gives_the_same_losses(

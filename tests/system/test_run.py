@@ -76,7 +76,7 @@ def test_what_stands_on_the_screen_is_plain_and_ends_with_the_next_step(
     assert printed == said
     lines = said.splitlines()
     assert all(character.isprintable() for line in lines for character in line)
-    assert lines[0].startswith("1 process on cpu with 1 threads, fp32; batch of 8 = 4 x 2 per process; ")
+    assert lines[0].startswith("1 process on cpu with 1 thread, fp32; batch of 8 = 4 x 2 per process; ")
     assert lines[1] == f"run runs/{path.name}  (is it exact?)"
     assert [line.split()[1] for line in lines if line.startswith("step ")] == [
         f"{step}/40" for step in (*range(3, 40, 3), 40)
