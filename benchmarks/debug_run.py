@@ -92,6 +92,7 @@ def nanogpt_case(checkout: Path, tree: dict[str, Any], scratch: Path) -> Case:
         "n_embd": model["width"],
         "max_iters": num_steps,
         "lr_decay_iters": num_steps,
+        "warmup_iters": num_steps // 10,
         "dropout": 0.0,
     }
     words = [f"--{name}={value}" for name, value in flags.items()]
