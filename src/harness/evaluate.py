@@ -5,7 +5,7 @@ One item that cannot be scored is a row that says why; an eval of which no item 
 
 import time
 import traceback
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from harness.evals.fingerprint import weights_fingerprint
+from harness.evals.progress import counted, silent
 from harness.evals.samples import Samples, with_numbers
 from harness.job import Eval, Job, Row
 from harness.ranks import Ranks
@@ -23,13 +24,15 @@ from harness.sharded import is_sharded, whole_weights
 PORTION_ITEMS = 256  # of each rank, before the main process gets the rows: what a kill can lose
 MAX_ERROR_CHARACTERS = 500
 
+Say = Callable[[str], None]
 
-def evaluate_all(job: Job, ranks: Ranks, run: RunDirectory | None, step: int) -> dict[str, float]:
+
+def evaluate_all(job: Job, ranks: Ranks, run: RunDirectory | None, step: int, *, say: Say = silent) -> dict[str, float]:
     """Runs every eval; gives {"eval/NAME/METRIC": value} on the main process, an empty dict elsewhere. All ranks."""
     values: dict[str, float] = {}
     for name in job.evals:
         final = run.path / "evals" / name / f"step_{step:08}" if run is not None else None
-        metrics = evaluate(job, name, ranks, final, facts={"step": step, "checkpoint": None})
+        metrics = evaluate(job, name, ranks, final, facts={"step": step, "checkpoint": None}, say=say)
         values |= {f"eval/{name}/{key}": float(value) for key, value in metrics.items()}
     if run is not None:
         run.event("evaluated", step=step, metrics=values)
@@ -44,11 +47,12 @@ def evaluate(
     *,
     facts: Mapping[str, Any],
     keep_older: bool = False,
+    say: Say = silent,
 ) -> Mapping[str, float]:
     """Runs one eval and writes the folder `final` (None off the main process); gives its metrics there. All ranks.
 
-    `facts` go into the result: the step, and the checkpoint if the weights came from one. Rows that a killed start
-    left are kept when identity, facts and weights are the same.
+    `facts` go into the result: the step, and the checkpoint if the weights came from one. Rows that a killed start left
+    are kept when identity, facts and weights are the same. `say` is told how far it is.
     """
     evaluation = job.evals[name]
     started = time.perf_counter()
@@ -60,7 +64,7 @@ def evaluate(
         with closing(
             _rows_of_all_ranks(job, evaluation, ranks, left)
         ) as fresh:  # inference mode ends on a full disk too
-            for row in fresh:
+            for row in counted(fresh, name, done=len(kept), total=len(evaluation.items), say=say):
                 assert samples is not None, "rows off the main process"
                 samples.write(row)
                 rows.append(row)

@@ -119,7 +119,7 @@ def _train(
             console.progress(state.step, job.num_steps, _numbers(metrics.flush(ranks, run)))
         is_evaluated = is_last or (job.eval_every_steps is not None and state.step % job.eval_every_steps == 0)
         if is_evaluated:
-            evaluated = evaluate_all(job, ranks, run, state.step)
+            evaluated = evaluate_all(job, ranks, run, state.step, say=console.say)
             metrics.restart_clock()
         if is_last or state.step % job.checkpoint_every_steps == 0:
             metrics.flush(ranks, run)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from harness.evals import progress
 from harness.evaluate import evaluate_all
 from harness.job import Eval, Job, Row
 from harness.ranks import Ranks
@@ -43,6 +44,18 @@ def test_rows_and_metrics_are_kept_and_named(make_job: MakeJob, alone: Ranks, tm
     assert (result["metrics"], result["num_rows"]) == ({"mean_square": 3.5, "num": 4}, 4)
     (event,) = read(tmp_path / "events.jsonl")
     assert (event["event"], event["step"], event["metrics"]["eval/small/num"]) == ("evaluated", 7, 4.0)
+
+
+def test_a_long_eval_says_how_far_it_is(
+    make_job: MakeJob, alone: Ranks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(evals={"small": Eval(items=range(4), rows=squares, metrics=mean_square)})
+    said: list[str] = []
+    evaluate_all(job, alone, open_run_directory(tmp_path), 7, say=said.append)
+    assert said == []  # it was over at once
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN", 0.0)
+    evaluate_all(job, alone, open_run_directory(tmp_path), 8, say=said.append)
+    assert said == [f"  small: {number} of 4 items" for number in (1, 2, 3)]
 
 
 def test_a_second_evaluation_of_a_step_replaces_the_first(make_job: MakeJob, alone: Ranks, tmp_path: Path) -> None:

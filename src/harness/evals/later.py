@@ -115,6 +115,7 @@ def run_cells(
                         cell.folder if ranks.is_main else None,
                         facts={"step": cell.step, "checkpoint": cell.seal},
                         keep_older=True,
+                        say=say,
                     )
     ranks.wait()
 
