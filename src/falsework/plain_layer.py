@@ -19,17 +19,20 @@ from falsework.schema import Component, Leaf, Named, Table
 def lay_plain(number: int, values: Tree, tree: Tree, origins: Origins, table: Table) -> bool:
     """Set values and origins in one table, and in all below it."""
     fields = table.fields
-    if not values.keys() <= fields.keys():
-        return False
     if not tree and holds_no_table(values):
-        tree.update(values)
-        origins.update(dict.fromkeys(values, number))
-        return True
+        is_known = values.keys() <= fields.keys()
+        if is_known:
+            tree.update(values)
+            origins.update(dict.fromkeys(values, number))
+        return is_known
     for key, value in values.items():
+        field, below = fields.get(key), origins.get(key)
+        if field is None:
+            return False
         if type(value) is dict:
-            if not _lay_below(number, key, value, tree, origins, fields[key].shape):
+            if not _lay_below(number, key, value, tree, origins, field.shape):
                 return False
-        elif type(origins.get(key)) is dict:
+        elif type(below) is dict:
             return False
         else:
             tree[key] = value

@@ -9,8 +9,7 @@ out of the values. What the other keys mean is not its business.
 import re
 import stat
 import tomllib
-from collections.abc import Collection
-from math import inf, isinf
+from math import isinf
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -22,8 +21,6 @@ from falsework.places import MAX_DEPTH, Lost, Span, scan
 from falsework.problems import ConfigError, Problem, describe
 
 MAX_BYTES = 1_000_000  # 2,000 leaves are 65 kB
-
-_CONTAINERS = frozenset((dict, list))
 
 # Patterns, and not compiled: only a mistake needs them.
 _DIGITS = r"[+-]?[0-9_]{4000,}"
@@ -105,10 +102,10 @@ def _parse(unparsed: Layer) -> Tree:
         raise ConfigError([Problem("tables or lists are nested too deeply", where=name)]) from None
     except ValueError:  # a number of thousands of digits, of which Python makes none
         raise ConfigError([_digits_problem(unparsed)]) from None
-    groups = _groups(values)
-    if groups is None:
+    holds_inf = _holds_inf(values)
+    if holds_inf is None:
         raise ConfigError([Problem(f"tables or lists are nested over {MAX_DEPTH} deep", where=name)])
-    if any(inf in group or -inf in group for group in groups):
+    if holds_inf:
         _refuse_too_large(unparsed)
     return values
 
@@ -168,16 +165,22 @@ def _offset(text: str, line: int, col: int) -> int:
     return min(start + col - 1, len(text))
 
 
-def _groups(values: Tree) -> list[Collection[Any]] | None:
-    """What each table and each list holds; None when they are nested over MAX_DEPTH deep."""
-    found: list[Collection[Any]] = []
-    level: list[Collection[Any]] = [values.values()]
+def _holds_inf(values: Tree) -> bool | None:
+    """Whether an infinity is among the values; None when tables or lists are nested over MAX_DEPTH deep."""
+    holds_inf = False
+    level: list[Any] = [values]
     for _ in range(MAX_DEPTH):
-        found += level
-        below = [item for group in level for item in group if type(item) in _CONTAINERS]
+        below = []
+        for group in level:
+            for item in group if type(group) is list else group.values():
+                kind = type(item)
+                if kind is dict or kind is list:
+                    below.append(item)
+                elif kind is float and isinf(item):
+                    holds_inf = True
         if not below:
-            return found
-        level = [item if type(item) is list else item.values() for item in below]
+            return holds_inf
+        level = below
     return None
 
 
