@@ -74,7 +74,7 @@ def steps(model: str, num_processes: int, num_rounds: int) -> dict[str, list[flo
     """The median step of each loop in each round, in microseconds; one process tree measures them all."""
     launcher = [sys.executable, "-m"]
     if num_processes > 1:
-        launcher += ["torch.distributed.run", "--nproc_per_node", str(num_processes), "--master_port", "0", "-m"]
+        launcher += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(num_processes), "-m"]
     done = subprocess.run(
         [*launcher, "benchmarks.trainer_steps", model, "--rounds", str(num_rounds)],
         cwd=ROOT,

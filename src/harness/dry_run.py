@@ -6,12 +6,13 @@ foresee is fragmentation later on.
 
 import torch
 
+from harness.fetch import Fetched
 from harness.job import Job
 from harness.launch import Refused
 from harness.prefetch import Batches
 from harness.ranks import Ranks
 from harness.split import Split
-from harness.step import Fetched, forward_backward
+from harness.step import forward_backward
 
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")  # CPU, CPU on Windows, others
 
@@ -56,7 +57,7 @@ def _compute(job: Job, split: Split, ranks: Ranks) -> None:
         job.model,
         ranks,
         0,
-        Fetched(micro_batches={slot: batch}, num_targets=max(1, made.num_targets), stop_asked=False),
+        Fetched(micro_batches={slot: batch}, num_targets=max(1, made.num_targets)),
     )
     del set_aside
 

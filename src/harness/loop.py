@@ -16,6 +16,7 @@ from harness.checkpoint import (
 )
 from harness.console import Console
 from harness.evaluate import evaluate_all
+from harness.fetch import Fetched, Fetching
 from harness.job import Job
 from harness.launch import Failed, Refused
 from harness.metrics import StepMetrics
@@ -25,7 +26,7 @@ from harness.ranks import Ranks
 from harness.run_directory import RunDirectory
 from harness.save_beside import SavesBeside
 from harness.split import Split
-from harness.step import Fetched, clip, fetch, forward_backward, update
+from harness.step import clip, forward_backward, update
 from harness.stop import StopFlag
 from harness.train_state import Contents, TrainState, make_room, write_tensors_in_shards
 
@@ -87,6 +88,7 @@ def _train(
     evaluated: Mapping[str, float] = {}
     _resume(state, ranks, run, console)
     batches.start(step=state.step, data_state=state.data_state)
+    fetching = Fetching(job, batches, ranks, stop)
     console.start_progress(num_steps=job.num_steps, done=state.step)
     job.model.train()
 
@@ -96,7 +98,7 @@ def _train(
         step = state.step
         saves.check()
         tracer.before(step + 1)
-        fetched = fetch(batches, ranks, step, stop_asked=bool(stop))
+        fetched = fetching.fetch(step)
         if fetched.stop_asked:
             metrics.flush(ranks, run)
             _save(job, state, saves, ranks, run, {})

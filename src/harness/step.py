@@ -1,54 +1,16 @@
 """One optimizer step over a global batch that may be split over ranks and micro-batches, with the same result."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from harness.job import Batch, Job
-from harness.prefetch import Batches
+from harness.fetch import Fetched
+from harness.job import Job
 from harness.ranks import Ranks
 from harness.sharded import local_parts, whole
 from harness.streams import stream_seed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fetched:
-    """The micro-batches of this rank for one step, by global slot, and what all ranks agreed on before computing."""
-
-    micro_batches: dict[int, Batch]
-    num_targets: int  # over all ranks and micro-batches
-    stop_asked: bool  # on any rank
-    numbers: Mapping[str, float] = field(default_factory=dict)  # what the record says of the batch
-    data_state: dict[str, Any] = field(default_factory=dict)  # of a stream, after this step
-
-
-def fetch(batches: Batches, ranks: Ranks, step: int, *, stop_asked: bool) -> Fetched:
-    """Takes this rank's examples of a step and agrees with the others on the number of targets and on stopping.
-
-    The agreement is one all-reduce of a few numbers, so that a signal on one rank stops all ranks at the same step.
-    """
-    made, waited_seconds = batches.take(step)
-    micro_batches = made.micro_batches
-    if ranks.device.type != "cpu":
-        micro_batches = {
-            slot: tuple(part.to(ranks.device, non_blocking=True) for part in batch)
-            for slot, batch in micro_batches.items()
-        }
-    all_targets, num_stops, *part_targets = ranks.sum_counts(made.num_targets, int(stop_asked), *made.part_targets)
-    assert all_targets > 0, f"the batch of step {step} holds nothing to learn from"
-    numbers: dict[str, float] = {"tokens": all_targets, "data_wait_seconds": waited_seconds}
-    numbers |= {f"tokens/{name}": num for name, num in zip(batches.part_names, part_targets, strict=True)}
-    return Fetched(
-        micro_batches=micro_batches,
-        num_targets=all_targets,
-        stop_asked=num_stops > 0,
-        numbers=numbers,
-        data_state=made.data_state,
-    )
 
 
 def forward_backward(job: Job, wrapped: nn.Module, ranks: Ranks, step: int, fetched: Fetched) -> Tensor:

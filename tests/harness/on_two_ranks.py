@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,42 @@ def stopped(ranks: Ranks, folder: Path) -> Any:
     return [ended.reason, ended.step]
 
 
+def ahead(ranks: Ranks, folder: Path) -> Any:
+    """Ten short steps whose batches are there already: their losses, and when the ranks agreed on how many."""
+    agreed: list[int] = []
+    folder.mkdir(exist_ok=True)
+
+    class Counted(Ranks):
+        def sum_counts(self, *counts: int) -> list[int]:
+            agreed.append(len(counts) - 2)
+            return super().sum_counts(*counts)
+
+    counted = Counted(**vars(ranks))
+    job = build_job(dropout=0.3, micro_batch_size=1, num_steps=10, prefetch_steps=4)
+    run_in(folder / "ahead", job, counted)
+    run_in(folder / "at_once", build_job(dropout=0.3, micro_batch_size=1, num_steps=10), ranks)
+    return agreed
+
+
+def ahead_of_long_steps(ranks: Ranks, folder: Path) -> Any:
+    """A signal on the last rank after short steps, and one after steps that became long on one rank."""
+    folder.mkdir(exist_ok=True)
+    ended_at = []
+    for seconds in (0.0, 0.3):
+        stop = StopFlag()
+
+        def lr_factor(step: int, *, stop: StopFlag = stop, seconds: float = seconds) -> float:
+            if step >= 4 and ranks.is_main:
+                time.sleep(seconds)
+            if step == 9 and not ranks.is_main:
+                stop.receive(signal.SIGTERM, None)
+            return 1.0
+
+        job = build_job(lr_factor=lr_factor, num_steps=40, prefetch_steps=4)
+        ended_at.append(run_in(folder / f"{seconds}", job, ranks, stop).step)
+    return ended_at
+
+
 CASES: tuple[Callable[[Ranks, Path], Any], ...] = (
     straight,
     resumed,
@@ -198,6 +235,8 @@ CASES: tuple[Callable[[Ranks, Path], Any], ...] = (
     not_finite_raise,
     not_finite_skip,
     stopped,
+    ahead,
+    ahead_of_long_steps,
 )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 import torch
 
+from harness.fetch import Fetched
 from harness.job import Job
 from harness.loss_scale import LossScale
 from harness.ranks import Ranks
-from harness.step import Fetched, forward_backward
+from harness.step import forward_backward
 
 MakeJob = Callable[..., Job]
 
@@ -44,7 +45,7 @@ def test_scaled_and_unscaled_again_a_gradient_is_the_same_to_the_bit(make_job: M
     for loss_scale in (None, LossScale()):
         job = make_job(loss_scale=loss_scale)
         rows = torch.arange(12).view(4, 3)
-        fetched = Fetched(micro_batches={0: (rows[:, :-1] % 11, rows[:, 1:] % 11)}, num_targets=8, stop_asked=False)
+        fetched = Fetched(micro_batches={0: (rows[:, :-1] % 11, rows[:, 1:] % 11)}, num_targets=8)
         forward_backward(job, job.model, alone, 0, fetched)
         gradients.append([parameter.grad for parameter in job.model.parameters()])
     assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True) if a is not None and b is not None)

@@ -9,12 +9,14 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from harness.fetch import Fetched, Fetching
 from harness.job import Examples, ExampleStream, Job
 from harness.order import Order
 from harness.prefetch import Batches
 from harness.ranks import Ranks
 from harness.split import split_batch
-from harness.step import Fetched, clip, fetch, forward_backward, update
+from harness.step import clip, forward_backward, update
+from harness.stop import StopFlag
 
 MakeJob = Callable[..., Job]
 
@@ -50,7 +52,7 @@ def test_ragged_micro_batches_give_the_gradient_of_the_whole_batch(
     mean = nn.functional.cross_entropy(logits, batch[1].flatten(), ignore_index=-1)  # torch divides by the targets
     expected = torch.autograd.grad(mean, list(job.model.parameters()))
 
-    fetched = fetch(batches_of(job, micro_batch_size), alone, step, stop_asked=False)
+    fetched = Fetching(job, batches_of(job, micro_batch_size), alone, StopFlag()).fetch(step)
     assert fetched.num_targets == sum(targets)
     loss = forward_backward(job, job.model, alone, step, fetched)
     torch.testing.assert_close(loss, mean.detach(), rtol=1e-6, atol=0)
@@ -71,7 +73,7 @@ def test_the_mean_gradient_of_the_ranks_is_that_of_one_process_with_dropout_too(
         for rank in range(num_processes):  # gradients add up in the parameters
             ranks = Ranks(rank=rank, num_processes=num_processes, device=torch.device("cpu"), num_threads=1)
             own = {slot: slots[slot] for slot in split.slots(rank)}
-            fetched = Fetched(micro_batches=own, num_targets=num_targets, stop_asked=False)
+            fetched = Fetched(micro_batches=own, num_targets=num_targets)
             loss += forward_backward(job, job.model, ranks, 2, fetched)
         gradients[num_processes] = [part / num_processes for part in gradient(job)]
         losses[num_processes] = loss
@@ -84,11 +86,7 @@ def test_noise_differs_between_steps_and_between_micro_batches(make_job: MakeJob
     job = make_job(batch_size=1, dropout=0.5)
     batch = indexed(job).batch(*order_of(job).at(0))
     losses = {
-        float(
-            forward_backward(
-                job, job.model, alone, step, Fetched(micro_batches={slot: batch}, num_targets=1, stop_asked=False)
-            )
-        )
+        float(forward_backward(job, job.model, alone, step, Fetched(micro_batches={slot: batch}, num_targets=1)))
         for step in range(3)
         for slot in range(3)
     }
@@ -98,7 +96,7 @@ def test_noise_differs_between_steps_and_between_micro_batches(make_job: MakeJob
 def test_a_batch_without_targets_is_our_mistake(make_job: MakeJob, alone: Ranks) -> None:
     job = make_job(num_targets=lambda _batch: 0)
     with pytest.raises(AssertionError, match="step 6 holds nothing to learn"):
-        fetch(batches_of(job), alone, 6, stop_asked=False)
+        Fetching(job, batches_of(job), alone, StopFlag()).fetch(6)
 
 
 @pytest.mark.parametrize("clip_norm", [1e-3, 0.5, 1e3, math.inf])

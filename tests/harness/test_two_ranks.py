@@ -105,3 +105,21 @@ def test_a_step_that_is_not_finite_is_left_out_by_both_and_counted(
 def test_a_signal_on_one_rank_stops_both_at_the_same_step(results: dict[str, list[Any]], two_ranks: Path) -> None:
     assert results["stopped"] == [["a signal on another rank", 3], ["SIGTERM", 3]]
     assert (two_ranks / "stopped" / "checkpoints" / "step_00000003").is_dir()
+
+
+def test_short_steps_are_agreed_on_several_at_a_time_with_the_same_losses(
+    results: dict[str, list[Any]], two_ranks: Path
+) -> None:
+    agreed = results["ahead"][0]
+    assert results["ahead"] == [agreed, agreed]
+    assert agreed[0] == 1, "nobody knows yet how long a step takes"
+    assert max(agreed) == 4, "as many as are made ahead"
+    assert sum(agreed) == 10
+    assert losses(two_ranks / "ahead" / "ahead") == losses(two_ranks / "ahead" / "at_once")
+
+
+def test_a_signal_is_followed_at_once_where_steps_are_long(results: dict[str, list[Any]]) -> None:
+    short, long = results["ahead_of_long_steps"][0]
+    assert results["ahead_of_long_steps"] == [[short, long]] * 2
+    assert 10 <= short <= 13
+    assert long == 10
