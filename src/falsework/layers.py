@@ -16,6 +16,7 @@ from falsework.layer import Layer, Spot
 from falsework.problems import ConfigError, Problem, nearest
 from falsework.read import read_layer
 
+CONFIGS = "configs"  # where experiments are, seen from the project
 MAX_BASES_DEEP = 32
 MAX_LAYERS = 256
 
@@ -155,12 +156,21 @@ def _is_override(argument: str) -> bool:
 
 
 def _nearest_file(path: Path) -> str:
-    """A help line with the file that was probably meant, else nothing."""
+    """A help line with the file that was probably meant, by its name or its number, else nothing."""
     try:
         if path.is_dir():
             return "a run directory holds config.toml and run.json"
-        names = sorted(file.name for file in path.parent.iterdir() if file.suffix == ".toml")
+        near = _near(path, path.parent) or _near(path, path.parent / CONFIGS)
     except (OSError, ValueError):
         return f"there is no folder {shown_path(path.parent)}"
-    near = nearest(path.name, [name for name in names if name != path.name])  # which may be a link to nothing
-    return f"did you mean {shown_path(path.parent / near)}?" if near else ""
+    return f"did you mean {shown_path(near)}?" if near else ""
+
+
+def _near(path: Path, folder: Path) -> Path | None:
+    """The TOML file of a folder that a name without file is near to; 22 is near to 21_width_192_22.toml."""
+    if folder != path.parent and not folder.is_dir():
+        return None
+    stems = sorted(file.stem for file in folder.iterdir() if file.suffix == ".toml" and file != path)  # or a dead link
+    numbered = (stem for stem in stems if path.stem.isdigit() and stem.endswith(f"_{path.stem}"))
+    near = next(numbered, None) or nearest(path.stem, stems)
+    return folder / f"{near}.toml" if near else None

@@ -6,6 +6,7 @@ It may only say where things are: fields of class `place`. So it can change no r
 import os
 
 from falsework.layer import Layer, Spot, Tree
+from falsework.layers import CONFIGS
 from falsework.paths import dotted
 from falsework.places import Path
 from falsework.problems import Problem
@@ -13,15 +14,14 @@ from falsework.profiles import Expansion, is_table
 from falsework.schema import Table, class_at, field_at
 
 MACHINE_FILE = "machine.toml"
-_CONFIGS = "configs"
 
 
 def machine_file(experiment: str | os.PathLike[str]) -> str | None:
     """The machine.toml of an experiment's configs folder, or beside an experiment that is in none; None without one."""
     folder = os.path.dirname(os.path.normpath(experiment))
     parts = folder.split(os.sep)
-    if _CONFIGS in parts:
-        last = len(parts) - parts[::-1].index(_CONFIGS)
+    if CONFIGS in parts:
+        last = len(parts) - parts[::-1].index(CONFIGS)
         folder = os.sep.join(parts[:last])
     file = os.path.join(folder, MACHINE_FILE)
     return file if os.path.lexists(file) else None

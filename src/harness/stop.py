@@ -12,7 +12,7 @@ SAME_SIGNAL_SECONDS = 2.0  # launchers forward what the terminal or the schedule
 
 
 class StopFlag:
-    """What the signal handler sets and the loop reads. The ranks agree on it before a step, never inside the handler."""
+    """What the signal handler sets and the loop reads. The ranks agree on it between steps, never in the handler."""
 
     def __init__(self) -> None:
         self.signal_name = ""

@@ -71,6 +71,14 @@ def test_a_missing_argument_says_that_the_command_line_named_it() -> None:
     assert problem.help == "did you mean configs/22_lr_001_23.toml?"
 
 
+@pytest.mark.parametrize("argument", ["22_lr_001_23.toml", "22_lr_001_23", "23", "configs/23", "configs/23.toml"])
+def test_an_experiment_named_without_its_folder_ending_or_words_is_found_for_the_help_line(argument: str) -> None:
+    write("configs/22_lr_001_23.toml", BASE)
+    write("configs/23_lr_003_123.toml", BASE)
+    [problem] = problems(argument)
+    assert problem.help == "did you mean configs/22_lr_001_23.toml?"
+
+
 def test_all_unreadable_files_are_reported_at_once() -> None:
     write("broken.toml", "x = ")
     write("a.toml", 'extends = ["broken.toml", "gone.toml"]')
