@@ -26,7 +26,7 @@ lab: $(VENV)/.can_look ## install what runs, compare, look, rate and eval need b
 	@echo "next: tools/runs, or tools/look"
 
 test: $(VENV)/.can_test ## install what tests need, then run them
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder # by default the few tests that run long would come last
 
 test-gpu: $(VENV)/.can_test ## run what only GPUs can check; skips with a word where there is none
 	$(BIN)/pytest tests/gpu -rs

@@ -1,6 +1,7 @@
 """Saves by a thread while training goes on: what is written, when, and what becomes of a save that fails."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +133,8 @@ def test_every_checkpoint_of_a_run_that_saves_after_each_step_is_that_of_a_run_t
 def test_a_last_save_that_fails_ends_the_run_with_its_error(make_job: MakeJob, alone: Ranks, tmp_path: Path) -> None:
     def in_the_way_at_7(step: int) -> float:
         if step == 7:
+            while '"checkpoint"' not in (tmp_path / "run" / "events.jsonl").read_text():
+                time.sleep(0.01)  # the save of step 4 tidies up, and would stumble first
             (tmp_path / "run" / "checkpoints" / ".writing_step_00000008").write_text("a file, where a folder is to be")
         return 1 / (1 + step)
 
