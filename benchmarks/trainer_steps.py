@@ -23,7 +23,7 @@ TIMEOUTS = Timeouts(start_seconds=300.0, steady_seconds=300.0)
 
 
 def main() -> None:
-    """Measures and prints {loop: [median microseconds of a step, one for each round]} on the main process."""
+    """Measures and prints {loop: [[median, mean] microseconds of a step in each round]} on the main process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", choices=PLAN)
     parser.add_argument("--rounds", type=int, required=True)
@@ -34,7 +34,7 @@ def main() -> None:
     ranks = start_ranks(device="cpu", num_threads=1, timeouts=TIMEOUTS, deterministic=False)
     loops = dict(ON_ONE_PROCESS if ranks.num_processes == 1 else ON_TWO_PROCESSES)
     num_steps, num_skipped = PLAN[arguments.model]
-    times: dict[str, list[float]] = {name: [] for name in loops}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in loops}
     failed: dict[str, str] = {}
     for number in range(arguments.rounds + 1):
         for name in [*loops]:
@@ -52,8 +52,8 @@ def main() -> None:
     ranks.wait()
 
 
-def microseconds(loop: Loop, model: str, num_steps: int, num_skipped: int, ranks: Ranks) -> float:
-    """The median step of one training; what a loop prints goes to memory, as to a file."""
+def microseconds(loop: Loop, model: str, num_steps: int, num_skipped: int, ranks: Ranks) -> tuple[float, float]:
+    """The median and the mean step of one training; what a loop prints goes to memory, as to a file."""
     trainer_models.entries_ns.clear()
     ranks.wait()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -61,7 +61,7 @@ def microseconds(loop: Loop, model: str, num_steps: int, num_skipped: int, ranks
     entries = trainer_models.entries_ns
     assert len(entries) == num_steps, f"{len(entries)} forward passes in {num_steps} steps"
     between = [after - before for before, after in zip(entries[num_skipped:], entries[num_skipped + 1 :], strict=False)]
-    return statistics.median(between) / 1e3
+    return statistics.median(between) / 1e3, statistics.fmean(between) / 1e3
 
 
 if __name__ == "__main__":
