@@ -11,6 +11,7 @@ from harness.job import Job
 from harness.launch import Refused
 from harness.prefetch import Batches
 from harness.ranks import Ranks
+from harness.sharded import is_sharded
 from harness.split import Split
 from harness.step import forward_backward
 
@@ -20,7 +21,8 @@ OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory") 
 def dry_run(job: Job, split: Split, ranks: Ranks) -> None:
     """Computes one micro-batch of full size with as much memory set aside as the optimizers will need. All ranks.
 
-    Raises Refused on every rank when the memory of one does not suffice.
+    Raises Refused on every rank when the memory of one does not suffice; of a model in shards on that rank alone, since
+    the others are in the middle of a pass that cannot go on without it.
     """
     said = ""
     buffers = {name: buffer.clone() for name, buffer in job.model.named_buffers()}
@@ -41,7 +43,8 @@ def dry_run(job: Job, split: Split, ranks: Ranks) -> None:
     if ranks.device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    if ranks.sum_counts(int(bool(said)))[0]:
+    is_too_little = bool(said) if is_sharded(job.model) else ranks.sum_counts(int(bool(said)))[0] > 0
+    if is_too_little:
         raise Refused(_refusal(split, said or "on another process"))
 
 

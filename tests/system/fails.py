@@ -3,12 +3,14 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harness.launch import exit_with
 
-STEP, RANK = 4, int(os.environ["RANK"])
+STEP, RANK = 4, int(os.environ.get("RANK", "0"))
+START_SECONDS, STEADY_SECONDS = 12, 3
 
 
 def fail_if(is_due: bool, way: str) -> None:
@@ -17,8 +19,10 @@ def fail_if(is_due: bool, way: str) -> None:
         Path("failed_at").write_text(str(time.time()))
         if way == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
-        if way == "hung":
+        if way.startswith("hung"):
             time.sleep(600)
+        if way == "short of memory":
+            raise RuntimeError("can't allocate memory: you tried to allocate 123 bytes")
         raise ValueError(f"ours, on rank {RANK}")
 
 
@@ -30,12 +34,18 @@ def main(arguments: list[str]) -> int:
     from harness.record import Experiment
     from harness.session import train_session
     from tests.harness.small_job import build_job, loss_sum
+    from tests.system.kinds_on_two_ranks import job_of
 
     calls = iter(range(1_000))
 
     def failing_loss(model: Any, batch: Any) -> Any:
-        is_due = next(calls) == STEP and (way == "both" or (way in {"raised", "killed", "hung"} and RANK == 1))
-        fail_if(is_due, way)
+        call = next(calls)
+        is_due = call == STEP and (way == "both" or (way in {"raised", "killed", "hung"} and RANK == 1))
+        fail_if(is_due or (call == 0 and way == "hung at the start" and RANK == 1), way)
+        return loss_sum(model, batch)
+
+    def short_of_memory(model: Any, batch: Any) -> Any:
+        fail_if(RANK == 1, way)
         return loss_sum(model, batch)
 
     def failing_rows(_model: Any, items: Any) -> Any:
@@ -45,13 +55,20 @@ def main(arguments: list[str]) -> int:
             time.sleep(600)
         return [{"id": item} for item in items]
 
+    def build(ranks: Any) -> Any:
+        if way == "short of memory":
+            return replace(job_of(ranks, "fsdp", "adamw"), loss_sum=short_of_memory, has_dry_run=True)
+        return build_job(loss_sum=failing_loss, evals=evals, eval_every_steps=2 * STEP)
+
     evals = {"a": Eval(items=range(4), rows=failing_rows, metrics=lambda _rows: {"n": 1.0})}
     train_session(
-        lambda _ranks: build_job(loss_sum=failing_loss, evals=evals, eval_every_steps=2 * STEP),
+        build,
         Experiment(name="fails", why="", config={}),
         device="cpu",
         num_threads=1,
-        timeouts=Timeouts(start_seconds=60, steady_seconds=3),
+        timeouts=Timeouts(
+            start_seconds=START_SECONDS if way == "hung at the start" else 60, steady_seconds=STEADY_SECONDS
+        ),
         deterministic=False,
         runs_dir=Path(runs_dir),
     )

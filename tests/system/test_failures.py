@@ -11,6 +11,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.system.fails import START_SECONDS, STEADY_SECONDS
+
 FAILS = Path(__file__).with_name("fails.py")
 MAX_SECONDS = 10
 
@@ -18,10 +20,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def fail(tmp_path: Path, accelerate: str) -> Callable[[str], str]:
+def fail(tmp_path: Path, accelerate: str) -> Callable[..., str]:
     """Runs fails.py in this way, waits until all is over, and gives what was said."""
 
-    def run(way: str) -> str:
+    def run(way: str, *, max_seconds: float = MAX_SECONDS) -> str:
         flags = "launch --multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0"
         with (
             (tmp_path / "err.txt").open("w") as err,
@@ -38,7 +40,7 @@ def fail(tmp_path: Path, accelerate: str) -> Callable[[str], str]:
             seconds = time.time() - float((tmp_path / "failed_at").read_text())
             assert launcher.wait(timeout=60) == 1
         assert alive == []
-        assert seconds < MAX_SECONDS, (tmp_path / "err.txt").read_text()
+        assert seconds < max_seconds, (tmp_path / "err.txt").read_text()
         return (tmp_path / "err.txt").read_text()
 
     return run
@@ -53,7 +55,7 @@ def before_the_launcher(said: str) -> str:
     ("way", "rank", "step"), [("raised", 1, 4), ("in an eval", 0, 8), ("beside a long eval", 1, 8), ("both", None, 4)]
 )
 def test_the_traceback_of_the_rank_that_fails_stands_on_top_once(
-    fail: Callable[[str], str], tmp_path: Path, read_rows: Any, way: str, rank: int | None, step: int
+    fail: Callable[..., str], tmp_path: Path, read_rows: Any, way: str, rank: int | None, step: int
 ) -> None:
     said = before_the_launcher(fail(way))
     assert said.count("ValueError: ours") == 1, said
@@ -68,7 +70,7 @@ def test_the_traceback_of_the_rank_that_fails_stands_on_top_once(
         assert "ValueError: ours, on rank" in failed[0]["error"]
 
 
-def test_a_rank_that_is_killed_is_missed_at_once(fail: Callable[[str], str], tmp_path: Path, read_rows: Any) -> None:
+def test_a_rank_that_is_killed_is_missed_at_once(fail: Callable[..., str], tmp_path: Path, read_rows: Any) -> None:
     said = fail("killed")  # the launcher may miss that rank before the other one does, and speak first
     assert said.count("rank 0 of 2: ended after step 4: another rank is gone, or did not come") == 1, said
     assert "Traceback" not in before_the_launcher(said)
@@ -76,10 +78,23 @@ def test_a_rank_that_is_killed_is_missed_at_once(fail: Callable[[str], str], tmp
     assert read_rows(path / "events.jsonl")[-1]["event"] == "failed"
 
 
-def test_a_rank_that_hangs_is_given_up_after_the_time_of_the_config(fail: Callable[[str], str]) -> None:
-    said = before_the_launcher(fail("hung"))
-    assert "rank 0 of 2: ended after step 4: another rank is gone, or did not come" in said
-    assert "3000ms" in said
+@pytest.mark.parametrize(
+    ("way", "seconds", "step"), [("hung", STEADY_SECONDS, 4), ("hung at the start", START_SECONDS, 0)]
+)
+def test_a_rank_that_hangs_is_given_up_after_the_time_of_the_config(
+    fail: Callable[..., str], way: str, seconds: int, step: int
+) -> None:
+    said = before_the_launcher(fail(way, max_seconds=MAX_SECONDS + seconds))
+    assert f"rank 0 of 2: ended after step {step}: another rank is gone, or did not come" in said
+    assert f"{seconds}000ms" in said
+
+
+def test_too_little_memory_on_one_rank_of_a_model_in_shards_is_said_at_once(fail: Callable[..., str]) -> None:
+    said = before_the_launcher(fail("short of memory"))
+    assert said.count("the memory does not suffice for one micro-batch of 2 examples (can't allocate memory") == 1, said
+    assert "help: lower train.micro_batch_size = 1" in said
+    assert "another rank is gone" not in said
+    assert "Traceback" not in said
 
 
 if sys.platform != "linux":
