@@ -28,6 +28,7 @@ from harness.save_beside import SavesBeside
 from harness.split import Split
 from harness.step import clip, forward_backward, update
 from harness.stop import StopFlag
+from harness.throughput import peak_flops
 from harness.train_state import Contents, TrainState, make_room, write_tensors_in_shards
 
 WORTH_SAYING = 0.03  # of the time spent waiting for data
@@ -84,7 +85,7 @@ def _train(
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in job.optimizers]
     parameters = [parameter for parameter in job.model.parameters() if parameter.requires_grad]
     wrapped = ranks.wrap(job.model)
-    metrics = StepMetrics(flops_per_token=job.flops_per_token)
+    metrics = StepMetrics(flops_per_token=job.flops_per_token, peak_flops=peak_flops(ranks.device))
     evaluated: Mapping[str, float] = {}
     _resume(state, ranks, run, console)
     batches.start(step=state.step, data_state=state.data_state)

@@ -78,6 +78,14 @@ class Ranks:
             return list(counts)
         return [int(count) for count in self.sum(torch.tensor(counts, device=self.device)).tolist()]
 
+    def largest(self, *numbers: float) -> list[float]:
+        """Each number's maximum over all ranks."""
+        if self.num_processes == 1:
+            return list(numbers)
+        tensor = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+        torch.distributed.all_reduce(tensor, op=torch.distributed.ReduceOp.MAX)
+        return list(tensor.tolist())
+
     def gather_to_main(self, value: Any) -> list[Any]:
         """Every rank's (picklable) value on the main process, in order of rank; an empty list elsewhere."""
         if self.num_processes == 1:
