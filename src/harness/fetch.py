@@ -1,8 +1,8 @@
 """The batch of a step, and what all ranks agree on before they compute it: how many targets there are, whether to stop.
 
 The agreement is one all-reduce of a few numbers, which takes two processes of one machine about a millisecond. So while
-steps are short they are agreed on several at a time: as many as take AHEAD_SECONDS, and no more than are prefetched. A
-signal is followed that much later at most.
+steps are short they are agreed on several at a time: as many as take AHEAD_SECONDS, no more than are prefetched, and
+none beyond the next eval or save. A signal is followed that much later at most.
 """
 
 import time
@@ -52,7 +52,7 @@ class Fetching:
     def fetch(self, step: int) -> Fetched:
         """This rank's examples of the next step, on the device. Raises what making a batch raised."""
         if not self._agreed:
-            self._agree(range(step, min(step + self._num_ahead, self._job.num_steps)))
+            self._agree(range(step, min(step + self._num_ahead, self._next_pause(step))))
         made, waited_seconds, stop_asked, (num_targets, *part_targets) = self._agreed.popleft()
         assert num_targets > 0, f"the batch of step {step} holds nothing to learn from"
         numbers: dict[str, float] = {"tokens": num_targets, "data_wait_seconds": waited_seconds}
@@ -75,6 +75,11 @@ class Fetching:
         for number, (made, waited_seconds) in enumerate(taken):
             own = sums[number * width : (number + 1) * width]
             self._agreed.append(_Agreed(made, waited_seconds, stop_asked=num_stops > 0, num_targets=own))
+
+    def _next_pause(self, step: int) -> int:
+        """The first step after this one before which there is an eval, a save or the end."""
+        intervals = (self._job.eval_every_steps, self._job.checkpoint_every_steps)
+        return min(self._job.num_steps, *(step + every - step % every for every in intervals if every))
 
     def _propose(self, step: int) -> int:
         """How many steps this rank would agree on next, by what the last ones took."""

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,12 @@ from harness.evaluate import evaluate_all
 from harness.job import Eval, Job
 from harness.launch import Failed
 from harness.loop import Ended, train
+from harness.metrics import StepMetrics
 from harness.ranks import Ranks, Timeouts, start_ranks
 from harness.run_directory import open_run_directory
 from harness.split import split_batch
 from harness.stop import StopFlag
+from harness.throughput import memory_high_water
 from tests.harness.small_job import RaggedExamples, build_job
 
 SAVED_AFTER = (1, 3, 5, 7)  # 10 examples in batches of 4: epochs end after 2.5, 5 and 7.5 steps
@@ -114,6 +118,32 @@ def half_done(ranks: Ranks, folder: Path) -> Any:
     return "not killed"
 
 
+def grown(ranks: Ranks, folder: Path) -> Any:
+    """A run of one process that is killed after its checkpoint of step 3, and goes on on two."""
+    if ranks.is_main:
+        with suppress(Killed):
+            run_in(folder, dying_job(killed_at=4, saved_after=3), replace(ranks, num_processes=1))
+    ranks.wait()
+    job = dying_job()
+    for parameter in job.model.parameters():
+        nn.init.normal_(parameter)
+    run_in(folder, job, ranks)
+    return digest(job)
+
+
+def measured(ranks: Ranks, folder: Path) -> Any:
+    """Two steps on whose batches either rank waited once, and the memory that each rank has held."""
+    folder.mkdir(exist_ok=True)
+    metrics = StepMetrics()
+    for step in (0, 1):
+        waited = 0.5 if step == ranks.rank else 0.0
+        metrics.add(torch.tensor(0.25), data_wait_seconds=waited, step=step, tokens=8, lr=1.0)
+    held = torch.ones(2**28 if ranks.rank else 1)  # 1 GiB
+    high_water = memory_high_water(ranks.device)
+    metrics.flush(ranks, open_run_directory(folder) if ranks.is_main else None)
+    return high_water, held.nbytes
+
+
 def splits(ranks: Ranks, folder: Path) -> Any:
     """Ragged batches of 8 in micro-batches of each size."""
     folder.mkdir(exist_ok=True)
@@ -190,18 +220,20 @@ def stopped(ranks: Ranks, folder: Path) -> Any:
 
 
 def ahead(ranks: Ranks, folder: Path) -> Any:
-    """Ten short steps whose batches are there already: their losses, and when the ranks agreed on how many."""
-    agreed: list[int] = []
+    """Ten short steps whose batches are there: on how many the ranks agreed each time, by the steps between saves."""
+    agreed: dict[int, list[int]] = {100: [], 3: []}
     folder.mkdir(exist_ok=True)
+    for saved_after, numbers in agreed.items():
 
-    class Counted(Ranks):
-        def sum_counts(self, *counts: int) -> list[int]:
-            agreed.append(len(counts) - 2)
-            return super().sum_counts(*counts)
+        class Counted(Ranks):
+            def sum_counts(self, *counts: int, numbers: list[int] = numbers) -> list[int]:
+                numbers.append(len(counts) - 2)
+                return super().sum_counts(*counts)
 
-    counted = Counted(**vars(ranks))
-    job = build_job(dropout=0.3, micro_batch_size=1, num_steps=10, prefetch_steps=4)
-    run_in(folder / "ahead", job, counted)
+        job = build_job(
+            dropout=0.3, micro_batch_size=1, num_steps=10, prefetch_steps=4, checkpoint_every_steps=saved_after
+        )
+        run_in(folder / f"ahead_{saved_after}", job, Counted(**vars(ranks)))
     run_in(folder / "at_once", build_job(dropout=0.3, micro_batch_size=1, num_steps=10), ranks)
     return agreed
 
@@ -229,6 +261,8 @@ CASES: tuple[Callable[[Ranks, Path], Any], ...] = (
     straight,
     resumed,
     half_done,
+    grown,
+    measured,
     splits,
     evaluated,
     healthy_until_broken,

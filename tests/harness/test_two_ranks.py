@@ -1,6 +1,7 @@
 """Two gloo processes, which on_two_ranks.py runs once for all of these tests, against this one process."""
 
 import json
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,24 @@ def test_one_process_has_the_losses_of_two_and_goes_on_with_their_checkpoint(
     assert losses(two_ranks / "half_done") == pytest.approx(losses(tmp_path), rel=1e-5)
     started = [row for row in read(two_ranks / "half_done" / "events.jsonl") if row["event"] == "resumed"]
     assert [row["step"] for row in started] == [3]
+
+
+def test_two_processes_go_on_with_the_checkpoint_of_one(
+    results: dict[str, list[Any]], two_ranks: Path, alone: Ranks, tmp_path: Path
+) -> None:
+    cases.run_in(tmp_path, cases.dying_job(), alone)
+    assert results["grown"][0] == results["grown"][1]
+    assert losses(two_ranks / "grown") == pytest.approx(losses(tmp_path), rel=1e-5)
+    started = [row for row in read(two_ranks / "grown" / "events.jsonl") if row["event"] == "resumed"]
+    assert [row["step"] for row in started] == [3]
+
+
+def test_waits_and_memory_are_those_of_the_rank_that_has_most(results: dict[str, list[Any]], two_ranks: Path) -> None:
+    rows = read(two_ranks / "measured" / "metrics.jsonl")
+    assert [row["train/data_wait_seconds"] for row in rows] == [0.5, 0.5]
+    assert [row["train/loss"] for row in rows] == [0.5, 0.5], "a sum of the parts"
+    (of_main, _), (of_other, held) = results["measured"]
+    assert of_main < held <= of_other <= rows[-1]["train/memory_bytes"]
 
 
 def test_a_ragged_batch_has_one_loss_however_it_is_split(two_ranks: Path, alone: Ranks, tmp_path: Path) -> None:
@@ -110,12 +129,14 @@ def test_a_signal_on_one_rank_stops_both_at_the_same_step(results: dict[str, lis
 def test_short_steps_are_agreed_on_several_at_a_time_with_the_same_losses(
     results: dict[str, list[Any]], two_ranks: Path
 ) -> None:
-    agreed = results["ahead"][0]
-    assert results["ahead"] == [agreed, agreed]
+    assert results["ahead"][0] == results["ahead"][1]
+    agreed, between_saves = results["ahead"][0]["100"], results["ahead"][0]["3"]
     assert agreed[0] == 1, "nobody knows yet how long a step takes"
     assert max(agreed) == 4, "as many as are made ahead"
-    assert sum(agreed) == 10
-    assert losses(two_ranks / "ahead" / "ahead") == losses(two_ranks / "ahead" / "at_once")
+    assert sum(agreed) == sum(between_saves) == 10
+    assert {3, 6, 9} <= set(accumulate(between_saves)), "a save may take long, and a signal before it is not to wait"
+    for saved_after in ("100", "3"):
+        assert losses(two_ranks / "ahead" / f"ahead_{saved_after}") == losses(two_ranks / "ahead" / "at_once")
 
 
 def test_a_signal_is_followed_at_once_where_steps_are_long(results: dict[str, list[Any]]) -> None:
