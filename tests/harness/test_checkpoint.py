@@ -1,13 +1,17 @@
 """Checkpoints that were torn, flipped, lost, or killed while they were written."""
 
 import math
+import os
 import random
 import re
 import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -183,6 +187,34 @@ def test_a_full_disk_is_an_os_error_and_what_was_there_stays_whole(tmp_path: Pat
     assert newest_checkpoint(tmp_path) == (before, [])
     after = save_checkpoint(tmp_path, state_at(3).contents(), keep=Keep(newest=1), facts=FACTS)
     assert list(tmp_path.iterdir()) == [after], "what the failed save left behind goes with the next one"
+
+
+def test_all_is_synced_before_the_rename_the_parent_after_it_and_only_then_older_ones_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's own calls, listened to: what a power cut would leave cannot be tried here."""
+    first = save_checkpoint(tmp_path, state_at(1).contents(), keep=Keep(newest=1), facts=FACTS)
+    happened: list[str] = []
+
+    def listen(module: ModuleType, call: str, name: Callable[[Any], str]) -> None:
+        real = getattr(module, call)
+
+        def heard(what: Any, *others: Any, **words: Any) -> None:
+            happened.append(name(what))
+            real(what, *others, **words)
+
+        monkeypatch.setattr(module, call, heard)
+
+    listen(os, "fsync", lambda file: f"synced {os.fstat(file).st_ino}")
+    listen(os, "rename", lambda path: f"renamed {path.name}")
+    listen(shutil, "rmtree", lambda path: f"gone {path.name}")
+    second = save_checkpoint(tmp_path, state_at(2).contents(), keep=Keep(newest=1), facts=FACTS)
+    renamed, gone = happened.index(f"renamed .writing_{second.name}"), happened.index(f"gone {first.name}")
+    contents = {path.name: f"synced {path.stat().st_ino}" for path in (second, *second.rglob("*"))}
+    assert sorted(contents) == ["manifest.json", "model.safetensors", "optimizers.pt", second.name]
+    assert set(contents.values()) <= set(happened[:renamed])
+    assert happened.index(contents["manifest.json"]) == 2, "after the files that it lists"
+    assert f"synced {tmp_path.stat().st_ino}" in happened[renamed:gone]
 
 
 AT_EVERY_POINT = """
