@@ -187,6 +187,18 @@ def test_weights_differ_when_one_bit_does() -> None:
     assert weights_fingerprint(model) != before
 
 
+def test_whatever_a_checkpoint_holds_is_in_the_fingerprint_and_nothing_else() -> None:
+    model, unsaved = nn.Sequential(nn.Embedding(4, 3), nn.BatchNorm1d(3)), torch.ones(2)
+    model.register_buffer("unsaved", unsaved, persistent=False)
+    found = [weights_fingerprint(model)]
+    unsaved.zero_()
+    assert weights_fingerprint(model) == found[0]
+    for tensor in model.state_dict().values():
+        tensor.add_(1)
+        found.append(weights_fingerprint(model))
+    assert len(set(found)) == len(found) == 7
+
+
 def project(folder: Path) -> Path:
     for name in ("bindings/questions.py", "docs/house.md"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

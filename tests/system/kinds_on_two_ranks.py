@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from harness.job import Batch, Job
 from harness.loss_scale import LossScale
 from harness.ranks import Ranks, Timeouts, start_ranks
 from harness.sharded import local_parts, whole
-from tests.harness.on_two_ranks import Killed, run_in
+from tests.harness.on_two_ranks import Killed, eval_job, run_in
 from tests.harness.small_job import VOCABULARY, build_job, loss_sum
 from zoo.optimizers import adamw, muon
 
@@ -49,7 +50,7 @@ class Blocks(nn.Module):
 
 
 def job_of(ranks: Ranks, kind: str, optimizer: str, *, killed_at: int | None = None) -> Job:
-    """Batches of 8 ragged examples in micro-batches of 2, with clipping and a moving average."""
+    """Batches of 8 ragged examples in micro-batches of 2, with clipping, and an eval of a moving average."""
     model = Blocks()
     in_shards = KINDS[kind].build(model, ranks)
 
@@ -69,6 +70,8 @@ def job_of(ranks: Ranks, kind: str, optimizer: str, *, killed_at: int | None = N
         clip_norm=0.5,
         lr_factor=lr_factor,
         checkpoint_every_steps=SAVED_AFTER,
+        eval_every_steps=4,
+        evals={"mean": replace(eval_job().evals["mean"], identity={"items": "the first five"}, id_of=str)},
     )
 
 

@@ -37,12 +37,18 @@ def losses(path: Path) -> list[float]:
     return list({row["step"]: row["train/loss"] for row in found}.values())
 
 
+def evaluated(path: Path) -> dict[int, float]:
+    """The mean loss of the eval by step."""
+    events = [json.loads(line) for line in (path / "events.jsonl").read_text().splitlines()]
+    return {row["step"]: row["metrics"]["eval/mean/loss"] for row in events if row["event"] == "evaluated"}
+
+
 @pytest.mark.parametrize("optimizer", cases.OPTIMIZERS)
 @pytest.mark.parametrize("kind", cases.KINDS)
 def test_shards_copies_and_one_process_train_alike(
     results: dict[str, list[Any]], two_ranks: Path, tmp_path: Path, optimizer: str, kind: str
 ) -> None:
-    """With micro-batches, ragged examples, clipping and a moving average."""
+    """With micro-batches, ragged examples, clipping, and an eval of a moving average that keeps its rows."""
     name = f"{optimizer} {kind}"
     job = cases.job_of(ALONE, "ddp", optimizer)
     run_in(tmp_path / "one", job, ALONE)
@@ -50,6 +56,8 @@ def test_shards_copies_and_one_process_train_alike(
     assert first[name] == second[name], "both ranks have the same weights"
     assert len(losses(tmp_path / "one")) == 8
     assert losses(two_ranks / "kinds" / name) == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
+    assert list(evaluated(tmp_path / "one")) == [4, 8]
+    assert evaluated(two_ranks / "kinds" / name) == pytest.approx(evaluated(tmp_path / "one"), rel=1e-5)
     assert first[name][0] == pytest.approx(cases.weights_of(job), rel=1e-4, abs=1e-5)
     straight, resumed = first[name]
     assert resumed == straight, "a run that was killed ends with the same bits"
