@@ -15,6 +15,7 @@ from pathlib import Path
 from harness.launch import Refused
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}  # of file systems mounted without them
+NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}
 MAX_OWNER_BYTES = 300
 
 
@@ -22,9 +23,16 @@ MAX_OWNER_BYTES = 300
 def claimed(run_path: Path) -> Iterator[str]:
     """Holds the claim on a run for the body of the `with`; gives "" or why nothing could be claimed.
 
-    Raises Refused, naming the holder, while another process writes into the run.
+    Raises Refused, naming the holder, while another process writes into the run, and where nobody may write.
     """
-    descriptor = os.open(run_path / "writer", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(run_path / "writer", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        if error.errno not in NOT_WRITABLE:
+            raise
+        raise Refused(
+            f"{run_path} cannot be written ({error.strerror})\n  help: make it writable, and start this again"
+        ) from error
     try:
         yield _claim(descriptor, run_path)
     finally:

@@ -41,3 +41,8 @@ def test_a_claim_ends_with_its_body_also_after_an_error(tmp_path: Path) -> None:
         raise ValueError("ours")
     with claimed(tmp_path):
         pass
+
+
+def test_a_run_where_nobody_may_write_is_refused() -> None:
+    with pytest.raises(Refused, match="/sys cannot be written"), claimed(Path("/sys")):  # the kernel's, for root too
+        pass
