@@ -3,11 +3,17 @@
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
+
+EXPORT = Path(__file__).parents[2] / "tools" / "export_weights"
 
 Run = Callable[..., Any]
 StraightRuns = Callable[[int], Path]
@@ -49,6 +55,23 @@ def test_a_batch_at_once_in_micro_batches_or_on_two_processes_gives_the_same_los
     assert len(curves[0]) == 15
     assert curves[1] == pytest.approx(curves[0], rel=1e-5)
     assert curves[2] == pytest.approx(curves[0], rel=1e-5)
+
+
+def test_shards_give_the_losses_the_eval_and_the_weights_of_copies(
+    workplace: Path, run: Run, straight_runs: StraightRuns, losses: Losses
+) -> None:
+    (workplace / "shards.toml").write_text('[parallel]\nkind = "fsdp"\n')
+    done = run(workplace, "tiny.toml", "shards.toml", processes=2)
+    assert done.returncode == 0, done.stderr
+    (sharded,), copied = (workplace / "runs").iterdir(), straight_runs(2)
+    assert losses(sharded) == pytest.approx(losses(copied), rel=1e-5)
+    assert result_of(sharded) == pytest.approx(result_of(copied), rel=1e-5)
+    weights = []
+    for number, path in enumerate((sharded, copied)):
+        file = workplace / f"{number}.safetensors"
+        subprocess.run([sys.executable, str(EXPORT), str(path), str(file)], check=True, capture_output=True)
+        weights.append(load_file(file))
+    torch.testing.assert_close(*weights, rtol=1e-4, atol=1e-5)
 
 
 def test_one_process_goes_on_with_the_checkpoint_of_two(
