@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -62,31 +63,48 @@ def _needs(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def losses(tmp_path: Path) -> Callable[..., list[float]]:
-    """`losses(device, processes=1, layer="")`: the loss of each step of a real run, by train.py under the launcher."""
+def train(tmp_path: Path) -> Callable[..., Path]:
+    """`train(device, processes=1, layer="")` gives the directory of a real run, by train.py under the launcher.
+
+    `run=PATH` goes on with a run.
+    """
     (tmp_path / "corpus").mkdir()
     for number in range(5):
         words = [f"{number * 7919 + index * index * 104729:x}" for index in range(200)]
         (tmp_path / "corpus" / f"{number}.txt").write_text(" ".join(words))
     (tmp_path / "tiny.toml").write_text(CONFIG)
 
-    def losses_of(device: str, *, processes: int = 1, layer: str = "") -> list[float]:
+    def trained(device: str, *, processes: int = 1, layer: str = "", run: Path | None = None) -> Path:
         folder = tmp_path / f"runs_{len(list(tmp_path.glob('runs_*')))}"
         (tmp_path / "layer.toml").write_text(f'train.device = "{device}"\nlog.runs_dir = "{folder}"\n{layer}')
-        flags = ["--multi_gpu", "--num_machines", "1", "--main_process_port", "0"] if processes > 1 else []
-        command = [str(ACCELERATE), "launch", *flags, "--num_processes", str(processes), str(TRAIN)]
-        done = subprocess.run(
-            [*command, "tiny.toml", "layer.toml"],
-            cwd=tmp_path,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-            env={**os.environ, "ACCELERATE_LOG_LEVEL": "error"},
-        )
+        words = [str(run)] if run else ["tiny.toml", "layer.toml"]
+        done = launch(TRAIN, *words, processes=processes, folder=tmp_path)
         assert done.returncode == 0, done.stderr[-4000:]
-        (run,) = folder.iterdir()
-        rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-        return [row["train/loss"] for row in rows]
+        return run or next(folder.iterdir())
 
-    return losses_of
+    return trained
+
+
+@pytest.fixture
+def losses(train: Callable[..., Path]) -> Callable[..., list[float]]:
+    """As `train`, but the loss of each step."""
+    return lambda device, **words: [row["train/loss"] for row in rows(train(device, **words) / "metrics.jsonl")]
+
+
+def launch(script: Path, *words: str, processes: int, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Runs a script under the launcher to its end."""
+    flags = ["--multi_gpu", "--num_machines", "1", "--main_process_port", "0"] if processes > 1 else []
+    return subprocess.run(
+        [str(ACCELERATE), "launch", *flags, "--num_processes", str(processes), str(script), *words],
+        cwd=folder,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        env={**os.environ, "ACCELERATE_LOG_LEVEL": "error"},
+    )
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,4 +1,4 @@
-"""A run on two processes in which one fails, in the way that is asked for: accelerate launch fails.py RUNS WAY."""
+"""A run of two processes, one of which fails in a way: accelerate launch fails.py RUNS WAY DEVICE."""
 
 import os
 import signal
@@ -28,12 +28,12 @@ def fail_if(is_due: bool, way: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Trains the small job of the harness tests, with a failure in it."""
-    runs_dir, way = arguments
+    runs_dir, way, device = arguments
     from harness.job import Eval
     from harness.ranks import Timeouts
     from harness.record import Experiment
     from harness.session import train_session
-    from tests.harness.small_job import build_job, loss_sum
+    from tests.harness.small_job import build_job, loss_sum, tiny_model
     from tests.system.kinds_on_two_ranks import job_of
 
     calls = iter(range(1_000))
@@ -58,13 +58,14 @@ def main(arguments: list[str]) -> int:
     def build(ranks: Any) -> Any:
         if way == "short of memory":
             return replace(job_of(ranks, "fsdp", "adamw"), loss_sum=short_of_memory, has_dry_run=True)
-        return build_job(loss_sum=failing_loss, evals=evals, eval_every_steps=2 * STEP)
+        model = tiny_model(0.0).to(ranks.device)
+        return build_job(model=model, loss_sum=failing_loss, evals=evals, eval_every_steps=2 * STEP)
 
     evals = {"a": Eval(items=range(4), rows=failing_rows, metrics=lambda _rows: {"n": 1.0})}
     train_session(
         build,
         Experiment(name="fails", why="", config={}),
-        device="cpu",
+        device=device,
         num_threads=1,
         timeouts=Timeouts(
             start_seconds=START_SECONDS if way == "hung at the start" else 60, steady_seconds=STEADY_SECONDS

@@ -28,7 +28,7 @@ def fail(tmp_path: Path, accelerate: str) -> Callable[..., str]:
         with (
             (tmp_path / "err.txt").open("w") as err,
             subprocess.Popen(
-                [accelerate, *flags.split(), str(FAILS), "runs", way], cwd=tmp_path, stdout=err, stderr=err
+                [accelerate, *flags.split(), str(FAILS), "runs", way, "cpu"], cwd=tmp_path, stdout=err, stderr=err
             ) as launcher,
         ):
             until = time.monotonic() + 200
