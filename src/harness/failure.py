@@ -62,7 +62,7 @@ def keep_failure(error: Exception, ranks: Ranks, opened: Opened) -> Exception:
         with suppress(OSError), (opened.run_path / f"error_rank{ranks.rank}.txt").open("a", encoding="utf-8") as file:
             file.write(f"{rank}{type(error).__name__}: {error}, {when}\n{traceback.format_exc()}\n")
     if isinstance(error, OSError) and error.errno in DISK_FULL:
-        return Failed(_no_room(error, opened, f"{rank}ended {when}"), aloud=True)
+        return Failed(_no_room(error, opened, f"{rank}ended {when}"), aloud=is_first)
     if isinstance(error, Failed) or (is_first and (ranks.is_main or not isinstance(error, Refused))):
         return error
     return Failed(str(error), aloud=is_first)
@@ -75,10 +75,11 @@ def _record(opened: Opened, what: str, when: str) -> None:
 
 
 def _said_by_another(opened: Opened) -> str:
-    """The headline of what another rank has just written down; "" when that was killed and wrote nothing."""
+    """The headline of what another rank has just written down; "" when that was killed or had no room to write."""
     for path in opened.run_path.glob("error_rank*.txt") if opened.run_path else ():
         if time.time() - path.stat().st_mtime < RECENT_SECONDS:
-            return [line for line in path.read_text("utf-8").splitlines() if line.startswith("rank ")][-1]
+            headlines = [line for line in path.read_text("utf-8").splitlines() if line.startswith("rank ")]
+            return headlines[-1] if headlines else ""
     return ""
 
 

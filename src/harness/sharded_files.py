@@ -5,6 +5,8 @@ torch's distributed checkpoint (DCP) under names of our own, which need no wrapp
 by the manifest beside them, not here.
 """
 
+import errno
+import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +33,7 @@ def write_shards(
 ) -> None:
     """Every rank writes what it holds into one directory that all ranks see; returns when all have. All ranks.
 
-    Raises OSError when a disk is full.
+    Raises OSError on all ranks when a disk is full, and leaves nothing of the directory.
     """
     from torch.distributed.checkpoint.api import CheckpointException
     from torch.distributed.checkpoint.filesystem import FileSystemWriter
@@ -45,8 +47,11 @@ def write_shards(
     try:
         with _knowing_that_it_is_alone():
             save(tensors, storage_writer=FileSystemWriter(directory), no_dist=_is_alone())
-    except (CheckpointException, RuntimeError) as error:  # every rank learns what one of them could not do
-        raise OSError(f"{directory} cannot be written: {error}") from error
+    except CheckpointException as error:  # every rank learns what one of them could not do, when all are through
+        shutil.rmtree(directory, ignore_errors=True)
+        failures = [failure for failure, _ in error.failures.values()]
+        system_number = next((failure.errno for failure in failures if isinstance(failure, OSError)), None)
+        raise OSError(system_number or errno.EIO, f"{directory} cannot be written: {failures[0]}") from error
 
 
 def read_shards(

@@ -1,5 +1,6 @@
 """The loop against a loop written out by hand, and a killed run against one that never was."""
 
+import errno
 import math
 import resource
 import shutil
@@ -157,8 +158,9 @@ def test_a_broken_newest_checkpoint_is_said_and_the_one_before_used(
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step_00000006", "step_00000008"]
 
 
+@pytest.mark.parametrize("in_shards", [False, True])
 def test_a_full_disk_ends_the_run_and_it_goes_on_when_there_is_room(
-    make_job: MakeJob, alone: Ranks, tmp_path: Path
+    make_job: MakeJob, alone: Ranks, tmp_path: Path, in_shards: bool
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
@@ -171,13 +173,15 @@ def test_a_full_disk_ends_the_run_and_it_goes_on_when_there_is_room(
 
     straight = make_job(dropout=0.3)
     run_in(tmp_path / "straight", straight, alone)
-    job = make_job(dropout=0.3, lr_factor=full_from_step_4, checkpoint_every_steps=3)
+    job = make_job(dropout=0.3, lr_factor=full_from_step_4, checkpoint_every_steps=3, in_shards=in_shards)
     try:
-        with pytest.raises(OSError, match="step_00000006"):
+        with pytest.raises(OSError, match="cannot be written") as raised:
             run_in(tmp_path / "full", job, alone)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    resumed = make_job(dropout=0.3)
+    assert raised.value.errno == errno.EFBIG
+    assert [path.name for path in (tmp_path / "full" / "checkpoints").iterdir()] == ["step_00000003"]
+    resumed = make_job(dropout=0.3, in_shards=in_shards)
     run_in(tmp_path / "full", resumed, alone)
     assert bits(resumed) == bits(straight)
     assert ("resumed", 3) in [(row["event"], row["step"]) for row in read(tmp_path / "full" / "events.jsonl")]
