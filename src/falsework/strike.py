@@ -68,9 +68,8 @@ def strike(project: Path, target: Path, load: Load, *, train_with: str) -> Struc
     """Writes the copy to `target`, which must not exist. Raises ConfigError when a config does not load."""
     project, target = project.resolve(), target.absolute()
     try:
-        wrong = "exists already" * target.exists() or "lies inside the project" * target.resolve().is_relative_to(
-            project
-        )
+        is_inside = target.resolve().is_relative_to(project)
+        wrong = "lies inside the project" if is_inside else "exists already" if target.exists() else ""
         if not wrong:
             target.mkdir(parents=True)
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
@@ -94,8 +93,8 @@ def report(struck: Struck) -> str:
     removed, added = sum(struck.removed.values()), sum(struck.added.values())
     width = max(len(what) for what, _ in rows)
     lines = [f"{what:{width}}  {lines:+8,}" for what, lines in rows]
-    total = f"{removed:,} lines removed in {len(struck.gone)} files and beyond, {added:,} added; "
-    return "\n".join([*lines, total + f"{len(struck.experiments)} experiments equal their configs"]) + "\n"
+    total = f"{removed:,} lines removed in {len(struck.gone)} files and beyond, {added:,} added"
+    return "\n".join([*lines, f"{total}; {len(struck.experiments)} experiments equal their configs\n"])
 
 
 def without_marked(text: str) -> str:
@@ -152,8 +151,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _text(path: Path) -> str | None:
     """The file's text; None for what is no text."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
+        return path.read_bytes().decode()
     except (UnicodeDecodeError, OSError):  # a link that leads nowhere is copied as it is
         return None
 
@@ -183,19 +181,25 @@ def _goes(name: str, text: str | None) -> bool:
 
 def _says_it_goes(name: str, text: str) -> bool:
     """Whether a Python file says of itself that it goes."""
-    return _is_python(name, text) and MARK in (ast.get_docstring(ast.parse(text)) or "")
+    return _is_python(name, text) and MARK in (ast.get_docstring(_parsed(name, text)) or "")
 
 
 def _is_python(name: str, text: str) -> bool:
     return name.endswith(".py") or (name.startswith("tools/") and text.startswith("#!") and "python" in text[:40])
 
 
+def _parsed(name: str, text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        what = f"no Python, once what goes with falsework is taken out: {error.msg}"
+        raise ConfigError([Problem(what, where=f"{name}:{error.lineno}")]) from None
+
+
 def _imports_of_gone(name: str, text: str) -> list[str]:
     """`file:line` of every import of what is gone."""
-    if not _is_python(name, text):
-        return []
     found: list[str] = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(_parsed(name, text)) if _is_python(name, text) else ():
         if isinstance(node, ast.Import | ast.ImportFrom):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
             found += [f"{name}:{node.lineno}" for module in modules if module.partition(".")[0] in GONE]
@@ -206,9 +210,8 @@ def _forget_rows(target: Path, struck: Struck) -> None:
     """The map of the house lists what stands: rows of what went go too."""
     house = target / "docs" / "house.md"
     if house.exists():
-        gone = {f"| `{name}` |" for name in (*struck.gone, *TEMPLATES)}
-        before = house.read_text("utf-8")
-        after = "".join(row for row in before.splitlines(keepends=True) if not row.startswith(tuple(gone)))
+        gone, before = tuple(f"| `{name}` |" for name in (*struck.gone, *TEMPLATES)), house.read_text("utf-8")
+        after = "".join(row for row in before.splitlines(keepends=True) if not row.startswith(gone))
         house.write_text(after, encoding="utf-8")
         _count(struck.removed, "lines of files that stay", before, after)
 
@@ -216,11 +219,9 @@ def _forget_rows(target: Path, struck: Struck) -> None:
 def _write_experiments(project: Path, target: Path, load: Load, train_with: str, struck: Struck) -> None:
     """Every config, alone and with each profile on it, as Python that is read back and compared."""
     with chdir(project):  # places are written as seen from the project
-        configs = sorted(Path("configs").glob("*.toml"))
+        configs = sorted(path for path in Path("configs").glob("*.toml") if path.name != "machine.toml")
         profiles = sorted(Path("configs/profiles").glob("*.toml"))
         for config in configs:
-            if config.name == "machine.toml":
-                continue
             for profile in (None, *profiles):
                 loaded = load([str(config)] if profile is None else [str(config), str(profile)])
                 name = f"{profile.stem}/{loaded.name}" if profile else loaded.name
@@ -246,5 +247,4 @@ def _group(name: str) -> str:
 
 
 def _count(counts: dict[str, int], what: str, before: str | None, after: str = "") -> None:
-    lines = (before or "").count("\n") - after.count("\n")
-    counts[what] = counts.get(what, 0) + lines
+    counts[what] = counts.get(what, 0) + (before or "").count("\n") - after.count("\n")

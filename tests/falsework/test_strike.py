@@ -103,6 +103,17 @@ def test_an_import_that_would_fail_is_refused_and_no_half_copy_is_left(
     assert not (tmp_path / "new").exists()
 
 
+def test_what_is_no_python_once_its_marked_lines_are_gone_is_refused_with_its_place(
+    project: Path, tmp_path: Path
+) -> None:
+    (project / "src" / "harness" / "loop.py").write_text("a = 1\nif a:\n    a = 2  # goes with falsework\nb = 3\n")
+    with pytest.raises(
+        ConfigError, match=r"src/harness/loop\.py:3: no Python, once what goes .*: expected an indented"
+    ):
+        strike(project, tmp_path / "new", load, train_with=TRAINER)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_config_that_does_not_load_is_refused_with_its_place(project: Path, tmp_path: Path) -> None:
     (project / "configs" / "02_typo_03.toml").write_text('extends = "01_base.toml"\ntrain.num_stepz = 1\n')
     with pytest.raises(ConfigError, match=r"configs/02_typo_03\.toml:2:7: train\.num_stepz: unknown key"):

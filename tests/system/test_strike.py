@@ -122,7 +122,11 @@ def test_the_copy_passes_its_own_tests_and_checks(struck: Struck) -> None:
     struck.run(struck.project, "-m", "pytest", "--collect-only", "tests", poisoned="falsework cattrs tomli_w")
     for words in (["check"], ["format", "--check"]):
         struck.run(struck.project, "-m", "ruff", *words, "--no-cache", ".")
-    struck.run(struck.project, "tools/study", "--help")
+    struck.run(struck.project, "-m", "mypy", poisoned="falsework cattrs tomli_w")
+    tools = [path for path in (struck.project / "tools").iterdir() if os.access(path, os.X_OK) and path.is_file()]
+    assert {"eval", "look", "runs"} <= {path.name for path in tools}
+    for tool in tools:
+        struck.run(struck.project, str(tool), "--help")
 
 
 def test_the_copy_has_every_experiment_and_counts_what_went(struck: Struck) -> None:
