@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from attrs import Attribute, field, frozen
-from attrs.validators import deep_mapping, ge, gt, lt, matches_re, min_len
+from attrs.validators import ge, gt, lt, min_len
 
-from bindings.fields import Misfit, science
+from bindings.fields import Misfit, named_plainly, science
 from bindings.sources import Source, TokenShardsSource
 
 if TYPE_CHECKING:
@@ -93,13 +93,7 @@ class Mixture:
     """Several sources, each drawn from as often as its weight says."""
 
     seq_len: int = field(validator=ge(1), metadata=science("bytes or tokens of one training example"))
-    mix: Mapping[str, Source] = field(
-        validator=[
-            min_len(1),
-            deep_mapping(key_validator=matches_re(r"[A-Za-z0-9_\-]{1,64}"), value_validator=lambda *_: None),
-        ],
-        metadata=science("the sources, by name"),
-    )
+    mix: Mapping[str, Source] = field(validator=[min_len(1), named_plainly], metadata=science("the sources, by name"))
 
     @mix.validator
     def _one_vocabulary(self, _attribute: "Attribute[Mapping[str, Source]]", value: Mapping[str, Source]) -> None:

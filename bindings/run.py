@@ -1,17 +1,18 @@
 """The root of every config: one Run holds all that an experiment is."""
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
 from attrs import Attribute, field, frozen
-from attrs.validators import deep_mapping, ge, gt, le, matches_re, optional
+from attrs.validators import ge, gt, le, optional
 
 from bindings.activations import Activations, Keep
 from bindings.average import Average, NoAverage
 from bindings.compilation import Compile, NoCompile
 from bindings.data import Data, vocab_size_of
 from bindings.evals import BitsPerByte, BitsPerToken, Eval
-from bindings.fields import Misfit, place, science, speed
+from bindings.fields import Misfit, named_plainly, place, science, speed
 from bindings.init import Fresh, Init
 from bindings.mirrors import Mirror, TensorBoard
 from bindings.model import NUM_BYTES, Gpt, Model
@@ -22,7 +23,10 @@ from bindings.precision import Fp32, Precision
 from bindings.profile import NoProfile, Profile
 from bindings.schedule import Schedule
 
-METRIC = r"eval/[A-Za-z0-9_\-]{1,64}/.+"
+
+def _is_a_metric(_train: "Train", _attribute: "Attribute[str | None]", value: str | None) -> None:
+    if value is not None and not re.fullmatch(r"eval/[A-Za-z0-9_\-]{1,64}/.+", value):
+        raise Misfit(f"must be eval/NAME/METRIC, got {value!r}")
 
 
 @frozen(kw_only=True)
@@ -53,12 +57,12 @@ class Train:
     )
     keep_lowest: str | None = field(
         default=None,
-        validator=optional(matches_re(METRIC)),
+        validator=_is_a_metric,
         metadata=place("eval/NAME/METRIC: the checkpoint where it was lowest is kept"),
     )
     keep_highest: str | None = field(
         default=None,
-        validator=optional(matches_re(METRIC)),
+        validator=_is_a_metric,
         metadata=place("eval/NAME/METRIC: the checkpoint where it was highest is kept"),
     )
     non_finite: NonFinite = field(factory=Raise, metadata=science("what is done when loss or gradient is not finite"))
@@ -104,7 +108,7 @@ class Log:
     runs_dir: str = field(default="runs", metadata=place("where run directories are made, from the current directory"))
     mirror: Mapping[str, Mirror] = field(
         factory=dict,
-        validator=deep_mapping(key_validator=matches_re(r"[A-Za-z0-9_\-]{1,64}"), value_validator=lambda *_: None),
+        validator=named_plainly,
         metadata=place("other trackers that are told too, by name"),
     )
 
@@ -131,7 +135,7 @@ class Run:
     train: Train = field(metadata=science("how long, in which portions, on what"))
     eval: Mapping[str, Eval] = field(
         factory=dict,
-        validator=deep_mapping(key_validator=matches_re(r"[A-Za-z0-9_\-]{1,64}"), value_validator=lambda *_: None),
+        validator=named_plainly,
         metadata=science("what is measured on held-out data, by name"),
     )
     precision: Precision = field(factory=Fp32, metadata=science("the number format of the passes"))

@@ -17,7 +17,7 @@ from falsework.claims import untruths
 from falsework.config import Config
 from falsework.dead import dead_overrides
 from falsework.depth import MAX_DEPTH, depth
-from falsework.layers import shown_path, toml_files
+from falsework.layers import PROFILES, shown_path, toml_files
 from falsework.leaks import leaks
 from falsework.naming import Name, Naming
 from falsework.origins import spot_name
@@ -26,7 +26,6 @@ from falsework.problems import ConfigError, Problem, render, visible
 from falsework.read import read_layer
 from falsework.revisions import Load
 
-PROFILES = "profiles"
 NOT_EXPERIMENTS = ("machine.toml",)
 
 

@@ -179,7 +179,10 @@ def _fill_named(filling: Filling, values: Tree, origins: Origins, item: Shape, p
             continue  # reported by the key check
         is_table = type(value) is dict
         here = (*path, name)
-        filled[name] = _fill_value(filling, value, item, here, (origins, filled), lambda: None) if is_table else value
+        if is_table:
+            filled[name] = _fill_value(filling, value, item, here, (origins, filled), lambda: None)
+        else:  # beside a kind, which the key check has reported, keys were meant for a table with a name
+            filled[name] = Broken if "kind" in values else value
     return filled
 
 

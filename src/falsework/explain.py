@@ -12,19 +12,19 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from falsework.config import Config
 from falsework.diff import finite
 from falsework.dump import flat
+from falsework.hints import meant_path
 from falsework.layer import Spot, Tree
 from falsework.origins import spot_name
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
 from falsework.plain import default_of
-from falsework.problems import ConfigError, Problem, did_you_mean, nearest, visible
+from falsework.problems import ConfigError, Problem, visible
 from falsework.reading import paths_read, readers_of
 from falsework.schema import Field, Leaf, field_at, value_at
 from falsework.story import Event
 from falsework.write import spelled
 
 _MAX_VALUE = 72  # characters of a value in a table of all values
-_MAX_HOMES = 4  # tables that are named as where a key might belong
 _MAX_PATH = 40  # columns; a longer path pushes its row, not the table
 
 
@@ -181,16 +181,10 @@ def _profile_places(config: Config, path: Path) -> dict[str, str]:
 
 
 def _unknown(config: Config, key: str, path: Path) -> Problem:
-    """Nothing is called like this; what is, in the right table if only the last part is right."""
+    """Nothing is called like this; what is."""
     if not path:
         return Problem(f"{visible(repr(key))} is no dotted path", where=config.name, help="for example optimizer.lr")
-    known = [dotted(known) for known in _paths(config.tree, ())]
-    last = dotted(path[-1:])
-    homes = [name for name in known if name == last or name.endswith(f".{last}")]
-    near = nearest(last, [name.rpartition(".")[2] for name in known])
-    homes = homes or [name for name in known if near and name.rpartition(".")[2] == near]
-    is_helped = 0 < len(homes) <= _MAX_HOMES and nearest(key, known) is None
-    mend = f"did you mean {' or '.join(homes)}?" if is_helped else did_you_mean(key, known)
+    mend = meant_path(path, list(_paths(config.tree, ())), config.table)
     return Problem(f"there is no {key}", where=config.name, help=mend)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from falsework.formulas import Wrong, parse
 from falsework.layer import Layer, Spot, Tree, spot_in_string
-from falsework.paths import parse_dotted
+from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
 from falsework.problems import MAX_HELPED, Problem, describe, did_you_mean
 from falsework.profiles import holds_no_table
@@ -156,6 +156,9 @@ def _check_odd(checking: _Checking, key: str, values: Tree, shape: Shape, path: 
         _refuse_place(checking, key, (*path, key))
     elif key.startswith("_"):
         _refuse_word(checking, key, path)
+    elif isinstance(shape, Named) and type(body) is str and not isinstance(shape.item, Leaf):
+        name = dotted(path)
+        checking.refuse((*path, key), f"[{name}] has no kind, but the tables in it have", f"write [{name}.NAME]")
     elif isinstance(shape, Named):
         checking.refuse((*path, key), f"{key} is a word of the config language", "take another name")
     elif isinstance(shape, Table | Component):

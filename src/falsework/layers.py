@@ -19,6 +19,7 @@ from falsework.read import read_layer
 CONFIGS = "configs"  # where experiments are, seen from the project
 MAX_BASES_DEEP = 32
 MAX_LAYERS = 256
+PROFILES = "profiles"  # the folder of layers that fit every experiment
 
 
 class Stack(NamedTuple):
@@ -62,6 +63,10 @@ def read_stack(arguments: Sequence[str | os.PathLike[str]], *, on_top: str | Non
     """
     if not arguments:
         raise ConfigError([Problem("no config file was given", help="name one, e.g. configs/01_baseline.toml")])
+    first = Path(arguments[0])
+    if len(arguments) > 1 and first.parent.name == PROFILES:
+        what, mend = "a profile goes on top of an experiment, and not below one", f"name {first} last"
+        raise ConfigError([Problem(what, where=str(first), help=mend)])
     reading = _Reading({}, [])
     files = [*arguments, *([on_top] if on_top else [])]
     stacks = [_with_bases(_config_file(Path(file)), _Asked(), reading) for file in files]

@@ -1,7 +1,8 @@
 """Secrets in config files, found by their look. A secret belongs into an environment variable that a file names.
 
-It prints no value: what it finds may end up in a log. It knows the common issuers' prefixes and keys whose name says
-that a secret follows; it cannot know a secret that looks like any other word.
+It prints no value: what it finds may end up in a log, and so may the source lines of errors, which pass through here.
+It knows the common issuers' prefixes and keys whose name says that a secret follows; it cannot know a secret that looks
+like any other word.
 """
 
 import re
@@ -26,6 +27,7 @@ _ISSUED = {
 }
 _ANY = re.compile("|".join(f"({pattern})" for pattern in _ISSUED.values()))
 _TELLING = {"apikey", "credential", "credentials", "passwd", "password", "secret", "token"}
+_PAIR = re.compile(r"""(([\w-]+)[ \t"']*=[ \t]*["'\[]+)([^"'\n]+)""")  # key = "text
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -47,6 +49,12 @@ def leaks(layer: Layer) -> list[Leak]:
         if _tells(path, value):
             found.setdefault(spot.place().line - 1, Leak("what its key calls a secret", spot))
     return [found[line] for line in sorted(found)]
+
+
+def hidden(text: str) -> str:
+    """The text with a * for every character of what looks like a secret, or whose key tells; columns stay."""
+    text = _ANY.sub(lambda match: "*" * len(match[0]), text)
+    return _PAIR.sub(lambda pair: pair[1] + "*" * len(pair[3]) if _tells((pair[2],), pair[3]) else pair[0], text)
 
 
 def _values(layer: Layer) -> Iterator[tuple[Path, Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from falsework.defaults import Broken, Derivation, Filling, Link, refuse_missing
+from falsework.dump import flat
 from falsework.formulas import Formula, Wrong
 from falsework.layer import Spot, Tree, spot_in_string
 from falsework.layers import shown_path
@@ -17,7 +18,7 @@ from falsework.origins import Default, origin_at, spot_name, spot_of_value
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
 from falsework.plain import plain_leaf
-from falsework.problems import MAX_HELPED, nearest
+from falsework.problems import MAX_HELPED
 from falsework.schema import field_at, value_at
 
 
@@ -126,7 +127,8 @@ def _refuse_round(filling: Filling, ring: list[Link]) -> None:
         place = derivation_place(link.by) if isinstance(link.by, Derivation) else spot_name(spot) if spot else ""
         named.append(f"{dotted(link.path)} ({place})")
     what = f"values go round in a circle: {' -> '.join([*named, dotted(ring[0].path)])}"
-    filling.refuse(ring[0].path, what, _spot(filling, ring[0]))
+    mend = "" if len(ring) > 1 else "what a base said here is replaced, and cannot be read: write the number"
+    filling.refuse(ring[0].path, what, _spot(filling, ring[0]), mend)
 
 
 def _refuse_read(filling: Filling, tree: Tree, link: Link, read: Path, value: Any) -> None:
@@ -142,14 +144,8 @@ def _refuse_read(filling: Filling, tree: Tree, link: Link, read: Path, value: An
             link.path, f"{name} is optional, and nothing sets it", spot, f"set {name}, or write the value here"
         )
         return
+    from falsework.hints import meant_path  # only a mistake needs it
+
     is_helped = len(filling.problems) < MAX_HELPED
-    near = nearest(name, _paths(tree, ())) if is_helped else None
-    filling.refuse(link.path, f"there is no {name}", spot, f"did you mean {near}?" if near else "")
-
-
-def _paths(tree: Tree, path: Path) -> list[str]:
-    found = []
-    for name, value in tree.items():
-        below = (*path, name)
-        found += _paths(value, below) if isinstance(value, dict) else [dotted(below)]
-    return found
+    mend = meant_path(read, [path for path, _ in flat(tree)], filling.root) if is_helped else ""
+    filling.refuse(link.path, f"there is no {name}", spot, mend)

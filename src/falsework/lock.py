@@ -48,11 +48,8 @@ def lock_faults(text: str, table: Table, schema_version: int, migrations: Mappin
     changes = [*_gone(old, new, steps), *_come(old, new, steps), *_changed(old, new, steps)]
     if schema_version > lock["schema"]:
         return [*faults, *changes]
-    changes += [
-        f"{path}: {old[path]['class']} was its class"
-        for path in old
-        if path in new and _differ(old, new, path, "class")
-    ]
+    classes = [(path, old[path]["class"], new[path]["class"]) for path in old if path in new]
+    changes += [f"{path}: {was} was its class" for path, was, now in classes if was != now]
     mend = f"set SCHEMA_VERSION = {schema_version + 1} and write MIGRATIONS[{schema_version + 1}]"
     return [*faults, *changes, *([f"schema {schema_version} has been released: {mend}"] if changes else [])]
 
@@ -167,14 +164,16 @@ def _word(annotation: Any) -> str:
 
 def _gone(old: Mapping[str, Tree], new: Mapping[str, Tree], steps: Sequence[Step]) -> Iterator[str]:
     for path in old:
-        if path not in new and not _is_said(path, steps, "Renamed", "Removed", "ValueMapped"):
-            yield f"{path}: gone; write Renamed or Removed"
+        if path in new or _is_said(path, steps, "Renamed", "Removed", "ValueMapped"):
+            continue
+        if not _is_of_unknown_kind(path, new) or _is_said(path[: path.rindex("<")], steps, "ValueMapped"):
+            yield f"{path}: gone; write Renamed or Removed"  # of all fields of a kind, the component's line speaks
 
 
 def _come(old: Mapping[str, Tree], new: Mapping[str, Tree], steps: Sequence[Step]) -> Iterator[str]:
     targets = [step.value for step in steps if step.word == "Renamed"]
     for path in new:
-        is_new = path not in old and not _is_below_new(path, old)
+        is_new = path not in old and not _is_of_unknown_kind(path, old)
         is_target = any(_covers(target, parse_pattern(path)) for target in targets)
         if is_new and not is_target and not _is_said(path, steps, "Added"):
             yield f"{path}: new; write Added"
@@ -194,10 +193,6 @@ def _changed(old: Mapping[str, Tree], new: Mapping[str, Tree], steps: Sequence[S
             yield f"{path}: it could be left out; write Added"
 
 
-def _differ(old: Mapping[str, Tree], new: Mapping[str, Tree], path: str, what: str) -> bool:
-    return repr(old[path].get(what)) != repr(new[path].get(what))
-
-
 def _shared(default: Any, path: str, old: Mapping[str, Tree], new: Mapping[str, Tree]) -> Any:
     """Of a table that is a default, what both schemas know: a key that came or went has a step of its own."""
     if not isinstance(default, dict):
@@ -212,12 +207,12 @@ def _shown(field: Tree) -> str:
     return f"{field['type']} {spelled(field['options'])}" if "options" in field else str(field["type"])
 
 
-def _is_below_new(path: str, old: Mapping[str, Tree]) -> bool:
-    """Whether a field belongs to a kind, or to a table, that is new as a whole."""
+def _is_of_unknown_kind(path: str, fields: Mapping[str, Tree]) -> bool:
+    """Whether a field belongs to a kind that none of these fields is of."""
     above, _, _ = path.rpartition(".")
     if ">" in above:
         prefix = above[: above.rindex(">") + 1]
-        return not any(known.startswith(f"{prefix}.") for known in old)
+        return not any(known.startswith(f"{prefix}.") for known in fields)
     return False
 
 

@@ -12,8 +12,8 @@ from falsework.layer import Layer, Spot, Tree
 from falsework.origins import Origins, Piece, Written, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.paths import dotted, quoted
 from falsework.places import Path
-from falsework.problems import Problem, describe
-from falsework.profiles import READ_DIRECTIVES, Expansion, holds_no_table, is_table
+from falsework.problems import Problem, describe, nearest
+from falsework.profiles import READ_DIRECTIVES, Expansion, holds_no_table, is_table, meant_directive
 
 WAITING = Piece(None, (), -1)  # the default's elements, before they are known
 
@@ -94,16 +94,14 @@ def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, pat
     key = str(path[-1])
     earlier = tree.get(key)
     if is_table(value) and earlier is None:
-        below: Origins = {}
-        tree[key], origins[key] = {}, below
-        _lay(laying, value, tree[key], below, path, source)
+        tree[key], origins[key] = {}, (origins_below := Origins())
+        _lay(laying, value, tree[key], origins_below, path, source)
     elif is_table(value) and value and all(name.startswith("_") for name in value):
         pass  # meant as a directive, of a word that there is not: reported by the key check
     elif is_table(value):
         place = laying.place_of(path, is_a_table=False)
-        laying.refuse(
-            source, path, f"a table here, but {describe(earlier)} at {place}", mend=f"write {path[-1]} = VALUE"
-        )
+        value = meant_directive(value) or "VALUE"
+        laying.refuse(source, path, f"a table here, but {describe(earlier)} at {place}", mend=f"write {key} = {value}")
     elif type(value) is dict and (is_table(earlier) or "_unset" in value) and value != {"_unset": True}:
         pass  # a directive that is malformed, or stands for a table: reported by the key check
     elif type(value) is dict and "_unset" in value:
@@ -111,8 +109,13 @@ def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, pat
     elif is_table(earlier):
         place = laying.place_of(path, is_a_table=True)
         is_array = type(value) is list and any(type(item) is dict for item in value)
-        mend = f"write [{dotted(path)}]" + (f", or [{dotted(path)}.NAME] for each of several" if is_array else "")
-        is_kind = type(value) is str and value.isidentifier() and "kind" in (earlier or {})
+        below = earlier or {}
+        mend = (
+            f"write [{dotted(path)}.NAME]"
+            if below and all(map(is_table, below.values()))
+            else f"write [{dotted(path)}]"
+        )
+        is_kind = type(value) is str and value.isidentifier() and "kind" in below
         mend += f" with kind = {quoted(value)}" if is_kind else ""
         laying.refuse(source, path, f"a {'list' if is_array else 'value'} here, but a table at {place}", mend=mend)
     elif type(value) is dict and READ_DIRECTIVES.isdisjoint(value):
@@ -124,7 +127,8 @@ def _lay_on_other(laying: _Laying, value: Any, tree: Tree, origins: Origins, pat
 def _unset(laying: _Laying, tree: Tree, origins: Origins, path: Path, source: Path) -> None:
     key = str(path[-1])
     if key not in tree:
-        mend = "" if laying.number else "a base has to be named by extends"
+        near = nearest(key, tree)
+        mend = f"did you mean {near}?" if near else "" if laying.number else "a base has to be named by extends"
         laying.refuse((*source, "_unset"), path, "nothing to unset: no earlier layer sets it", mend=mend)
         return
     del origins[key]

@@ -109,6 +109,7 @@ def _header(scanned: _Scan, start: int, lengths: dict[Path, int]) -> tuple[Path,
     parts, position = read_key(text, start + (2 if is_array else 1))
     end = _expect("]]" if is_array else "]", text, position)
     path: Path = ()
+    _refuse_below_value(places, path, parts[:-1])
     for number, (name, span) in enumerate(parts, 1):
         path = (*path, name)
         places.keys.setdefault(path, span)
@@ -135,10 +136,20 @@ def _pair(scanned: _Scan, position: int, table: Path, depth: int) -> int:
         places.mentions.append((path, span))
     if path in places.values:
         places.repeats.append((path, places.keys[path], parts[-1][1]))
+    _refuse_below_value(places, path[: len(path) - len(parts)], parts[:-1])
     position = _expect("=", text, position)
     end = _value(scanned, _skip(_SPACE, text, position), path, depth)
     places.pairs.append((path, Span(parts[0][1].start, end), table))
     return end
+
+
+def _refuse_below_value(places: Places, table: Path, parts: list[tuple[str, Span]]) -> None:
+    """Note a part that is said to be a table and has a value already, in braces or not."""
+    path = table
+    for name, span in parts:
+        path = (*path, name)
+        if path in places.values and path not in places.headers:
+            places.repeats.append((path, places.keys[path], span))
 
 
 def _value(scanned: _Scan, start: int, path: Path, depth: int) -> int:

@@ -67,19 +67,21 @@ def in_order(problems: Iterable[Problem], layers: Sequence[Layer]) -> list[Probl
 
 def render(problem: Problem) -> str:
     """One problem as text: `file:line:col: path: what`, the source line with a caret, the help."""
+    from falsework.leaks import hidden  # only a mistake needs it
+
     what = f"{dotted(problem.path)}: {problem.what}" if problem.path else problem.what
     if problem.spot is None:
         lines = [f"{problem.where}: {what}" if problem.where else what]
     else:
         place = problem.spot.place()
         lines = [f"{problem.spot.layer.name}:{place.line}:{place.col}: {what}"]
-        source = problem.spot.layer.text.split("\n")[place.line - 1]
+        source = hidden(problem.spot.layer.text.split("\n")[place.line - 1])
         number = str(place.line)
         shown, before, width = _cut(source, place.col - 1, place.end - 1)
         lines.append(f"  {number} | {shown}")
         lines.append(f"  {' ' * len(number)} | {' ' * before}{'^' * width}")
     lines.extend(f"  help: {line}" for line in problem.help.splitlines())
-    return visible("\n".join(lines), keep="\n")
+    return visible(hidden("\n".join(lines)), keep="\n")
 
 
 def visible(text: str, keep: str = "") -> str:
@@ -102,11 +104,12 @@ def describe(value: object) -> str:
 
 
 def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The one of `names` that the user most likely meant, if any is near."""
+    """The one of `names` that the user most likely meant, if any is near; capitals are no difference."""
     from difflib import get_close_matches  # only a mistake needs it
 
-    matches = get_close_matches(name[:100], list(names), n=1, cutoff=cutoff)
-    return matches[0] if matches else None
+    by_letters = {name.lower(): name for name in names}
+    matches = get_close_matches(name[:100].lower(), list(by_letters), n=1, cutoff=cutoff)
+    return by_letters[matches[0]] if matches else None
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

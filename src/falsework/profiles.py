@@ -34,6 +34,12 @@ def is_table(value: object) -> bool:
     return type(value) is dict and VALUE_DIRECTIVES.isdisjoint(value)
 
 
+def meant_directive(value: Tree) -> str:
+    """What a table in the place of a value should have been, if a word of the language lacks its `_`."""
+    word = next((f"_{key}" for key in value if f"_{key}" in VALUE_DIRECTIVES), None)
+    return f"{{ {word} = … }}" if word else ""
+
+
 def holds_no_table(table: Tree) -> bool:
     """Plain values alone, no directive among them either."""
     return dict not in map(type, table.values())

@@ -40,6 +40,7 @@ _IN_OTHER_WORDS = {
         "expected the end of the line after a value",
         "each KEY = VALUE has a line of its own; numbers have no unit, no leading 0, and digits around a point",
     ),
+    "Invalid statement": ("expected KEY = VALUE or [TABLE]", "this is another language than TOML, or a stray sign"),
     "Unclosed inline table": ("a table in braces that does not end", "it stands on one line: { KEY = VALUE, … }"),
     "Invalid initial character for a key part": ("expected a key", "a table in braces { } stands on one line"),
     "Unclosed array": ("a list that does not end", "close it with ], with a comma between its values"),
@@ -193,10 +194,11 @@ def _without_reserved(unparsed: Layer, values: Tree) -> Layer:
         wrong.append(("extends", "expected a file name or a list of them", 'write extends = "01_baseline.toml"'))
     elif odd := next((base for base in bases if not base.endswith(".toml")), None):  # an error would show a line of it
         wrong.append(("extends", f"{odd}: not a TOML file, by its name", "a base is called NAME.toml"))
+    if version is not None and (type(version) is not int or version < 1):
+        mend = "write the number without quotes, or leave the line out for a file of today"
+        wrong.append(("schema", f"expected a whole number from 1, got {describe(version)}", mend))
     if not isinstance(why, str):
         wrong.append(("why", f"expected a sentence, got {describe(why)}", 'write why = "what this run is to tell"'))
-    if version is not None and (type(version) is not int or version < 1):
-        wrong.append(("schema", f"expected a whole number from 1, got {describe(version)}", "write schema = 1"))
     if wrong:
         raise ConfigError(Problem(what, (key,), Spot(unparsed, (key,), "value"), mend) for key, what, mend in wrong)
     return evolve(unparsed, values=values, extends=tuple(bases), why=why, schema_version=version)

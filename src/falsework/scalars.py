@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, get_args
 from falsework.defaults import Broken
 from falsework.paths import quoted
 from falsework.places import Path
-from falsework.problems import describe, did_you_mean
+from falsework.problems import describe, nearest
+from falsework.profiles import meant_directive
 
 _UNITS = {"%": 0.01, "k": 1e3, "m": 1e6, "b": 1e9}
 _VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
@@ -112,7 +113,8 @@ def as_literal(value: Any, annotation: Any) -> Any:
         if type(option) is type(value) and option == value:
             return option
     names = [_spelled(option) for option in options]
-    mend = did_you_mean(value, names) if type(value) is str else ""
+    near = nearest(value, names, cutoff=0.7) if type(value) is str else None  # gpu is two thirds of cpu
+    mend = f"did you mean {near}?" if near else ""
     listed = " or ".join(quoted(option) if isinstance(option, str) else _spelled(option) for option in options)
     raise mismatch(listed, value, mend)
 
@@ -123,6 +125,8 @@ def mismatch(expected: str, value: Any, mend: str = "", note: str = "") -> Refus
         return Refused([])
     if expected == "a list" and not isinstance(value, dict):
         mend, note = f"[{quoted(value) if isinstance(value, str) else _spelled(value)}]", "in brackets"
+    if isinstance(value, dict) and (directive := meant_directive(value)):
+        mend, note = directive, "with the _"
     if isinstance(value, str) and not mend:
         mend, note = from_elsewhere(value), ""
     return Refused([Fault(f"expected {expected}, got {describe(value)}", (), mend, note if mend else "")])

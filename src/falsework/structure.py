@@ -117,27 +117,25 @@ def _failing(owner: Any, values: Tree) -> list[Fault]:
         object.__setattr__(instance, name, value)
     faults = []
     for attribute in attrs.fields(owner):
-        name = attribute.name
-        if attribute.validator is None or name not in values:
+        if attribute.validator is None or attribute.name not in values:
             continue
-        try:
-            attribute.validator(instance, attribute, values[name])
-        except (ValueError, TypeError) as error:
-            fault = _fault_of(error)
-            what = re.sub(
-                _BOUND,
-                lambda match: f"{'has to hold' if match[1] else 'must be'} {match[2]}, got {match[3]}",
-                fault.what,
-            )
-            faults.append(fault._replace(path=(name, *fault.path), what=what))
-        except AttributeError:
-            continue  # it looks at another field, which has a fault of its own
+        for validator in getattr(
+            attribute.validator, "_validators", [attribute.validator]
+        ):  # of one that joins several
+            try:
+                validator(instance, attribute, values[attribute.name])
+            except (ValueError, TypeError) as error:
+                faults += Refused([_fault_of(error)]).below(attribute.name)
+            except AttributeError:
+                continue  # it looks at another field, which has a fault of its own
     return faults
 
 
 def _fault_of(error: ValueError | TypeError) -> Fault:
     """What a validator said; a `path` on its exception points at names below the validated value."""
-    return Fault(str(error.args[0]) if error.args else type(error).__name__, tuple(getattr(error, "path", ())))
+    said = str(error.args[0]) if error.args else type(error).__name__
+    what = re.sub(_BOUND, lambda match: f"{'has to hold' if match[1] else 'must be'} {match[2]}, got {match[3]}", said)
+    return Fault(what, tuple(getattr(error, "path", ())))
 
 
 def _as_a_table(value: Any, kinds: Mapping[str, type]) -> str:

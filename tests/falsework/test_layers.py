@@ -24,6 +24,15 @@ def test_bases_come_left_to_right_then_the_file_then_the_next_argument() -> None
     assert names("c/child.toml", "c/profiles/debug.toml") == expected
 
 
+def test_a_profile_is_no_experiment_to_lay_others_on() -> None:
+    write("c/profiles/debug.toml", "")
+    write("c/a.toml", "")
+    with pytest.raises(ConfigError, match=r"c/profiles/debug\.toml: a profile goes on top of an experiment") as caught:
+        names("c/profiles/debug.toml", "c/a.toml")
+    assert "name c/profiles/debug.toml last" in str(caught.value)
+    assert names("c/profiles/debug.toml") == ["c/profiles/debug.toml"]
+
+
 def test_later_layers_win() -> None:
     write("base.toml", BASE)
     write("child.toml", 'extends = "base.toml"\ntrain.num_steps = 3\ntrain.seed = 1')

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from falsework import ConfigError
 from falsework.layer import Layer
-from falsework.leaks import leaks
+from falsework.leaks import hidden, leaks
 from falsework.read import read_layer
-from tests.falsework.toy import write
+from tests.falsework.toy import BASE, load, write
 
 
 def layer_of(text: str) -> Layer:
@@ -48,3 +49,30 @@ def test_a_secret_is_found_with_its_line(line: str) -> None:
 )
 def test_what_only_resembles_one_is_left_alone(line: str) -> None:
     assert leaks(layer_of(line)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ('api_key = "0123"  # mine', 'api_key = "****"  # mine'),
+        ('t = { kind = "x", access_key = ["ab"] }', 't = { kind = "x", access_key = ["**"] }'),
+        ('url = "https://me:hunter2@host"', 'url = "*******************host"'),
+        (f'note = "hf_{"aB" * 17}"', f'note = "{"*" * 37}"'),
+        ('token_env = "WANDB_API_KEY"', 'token_env = "WANDB_API_KEY"'),
+        ('tokenizer = "bytes"', 'tokenizer = "bytes"'),
+        ("max_token = 3", "max_token = 3"),
+    ],
+)
+def test_a_line_is_shown_without_its_secret(line: str, shown: str) -> None:
+    assert hidden(line) == shown
+
+
+def test_an_error_shows_no_secret_and_keeps_its_caret() -> None:
+    write("base.toml", BASE)
+    write("a.toml", 'log = { api_key = "hunter2", lines = "https://me:hunter2@host" }')
+    with pytest.raises(ConfigError) as caught:
+        load("base.toml", "a.toml")
+    said = str(caught.value).splitlines()
+    assert "hunter2" not in str(caught.value)
+    assert said[0] == "a.toml:1:9: log.api_key: unknown key"
+    assert said[1][said[2].index("^") :].startswith('api_key = "*******"')

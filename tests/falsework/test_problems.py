@@ -75,7 +75,7 @@ def test_what_a_newcomer_writes_is_answered_with_what_to_write() -> None:
         "note = None": "there is no null: leave the key out; what a base says is taken back by { _unset = true }",
         "train.shuffle = False": "write false",
         "note = later # or never": 'text stands in quotes: "later"',
-        "[[model]]\nkind = 'gpt'": "write [model], or [model.NAME] for each of several",
+        "[[model]]\nkind = 'gpt'": "write [model]",
         "[optimizer]\nkind = 'muon'": "base.toml:6:6 did, for another kind",
     }.items():
         assert helps(text) == [mend], text

@@ -43,6 +43,8 @@ def test_a_file_that_ends_too_early_is_pointed_at_its_end() -> None:
         ("[t]\nx = 1\n[u]\n[t]\ny = 1\n", "a.toml:4:1: t: set twice; first on line 1"),
         ("x = {k = 1, k = 2}\n", "a.toml:1:13: x.k: set twice; first on line 1"),
         ("t = 1\n\n[t]\n", "a.toml:3:1: t: set twice; first on line 1"),
+        ("t = 1\nt.x = 2\n", "a.toml:2:1: t: set twice; first on line 1"),
+        ("[o]\nt = { y = 1 }\n[o.t.x]\n", "a.toml:3:4: o.t: set twice; first on line 2"),
     ],
 )
 def test_what_is_set_twice_is_pointed_at_with_the_first_line(text: str, first_line: str) -> None:

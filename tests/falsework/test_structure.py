@@ -2,9 +2,13 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
+from attrs import field, frozen
 
+from falsework.scalars import Refused
+from falsework.structure import strict_converter
 from tests.falsework.toy import BASE, Completions, first_lines, helps, on_base, on_base_wrong, write
 
 NO_POINT = "write seed = 1, without a point or exponent"
@@ -86,3 +90,16 @@ def test_a_validator_that_needs_a_wrong_field_stays_silent() -> None:
 
 def test_a_validator_can_point_below_its_value() -> None:
     assert on_base_wrong("[weights]\nbooks = 1\nweb = -1") == ["a.toml:3:7: weights.web: is negative"]
+
+
+def test_every_validator_of_a_field_is_asked() -> None:
+    def refuse(_owner: Any, _attribute: Any, value: int) -> None:
+        raise ValueError(f"odd, as {value} is")
+
+    @frozen
+    class Odd:
+        number: int = field(validator=[refuse, lambda *_: None, refuse])
+
+    with pytest.raises(Refused) as caught:
+        strict_converter({}).structure({"number": 3}, Odd)
+    assert [(fault.path, fault.what) for fault in caught.value.faults] == [(("number",), "odd, as 3 is")] * 2
