@@ -20,7 +20,9 @@ ELSEWHERE = {
     "dataset": "data",
     "datamodule": "data",
     "block_size": "data.seq_len",
+    "max_len": "data.seq_len",
     "max_length": "data.seq_len",
+    "max_seq_len": "data.seq_len",
     "sequence_length": "data.seq_len",
     # steps, as in Lightning, transformers, nanoGPT, torchtitan and prime-rl
     "training": "train",
@@ -37,7 +39,7 @@ ELSEWHERE = {
     "grad_clip": "train.clip_norm",
     "val_check_interval": "train.eval_every_steps",
     "eval_interval": "train.eval_every_steps",
-    "eval_steps": "train.eval_every_steps",
+    "eval_frequency": "train.eval_every_steps",
     "save_steps": "train.checkpoint_every_steps",
     "ckpt": "train.checkpoint_every_steps",
     "checkpoint": "train.checkpoint_every_steps",

@@ -7,6 +7,8 @@ from bindings.arithmetic import arithmetic
 from bindings.data import TextFiles
 from bindings.model import Convnet, Gpt, Model
 from bindings.optimizer import AdamW, Muon, Optimizer, Sgd
+from bindings.override import override
+from bindings.parallel import Ddp, Fsdp
 from bindings.run import Run, Train
 from bindings.schedule import Constant
 
@@ -34,16 +36,18 @@ def test_parameters_and_state_are_those_that_torch_holds(model: Model, optimizer
     assert optimizer.num_state_numbers(model) == held
 
 
+RUN = Run(
+    seed=1,
+    model=MODELS[3],
+    data=TextFiles(seq_len=8, paths=("x",)),
+    optimizer=AdamW(lr=0.1),
+    schedule=Constant(),
+    train=Train(num_steps=30, batch_size=4),
+)
+
+
 def test_a_run_is_summed_up() -> None:
-    run = Run(
-        seed=1,
-        model=MODELS[3],
-        data=TextFiles(seq_len=8, paths=("x",)),
-        optimizer=AdamW(lr=0.1),
-        schedule=Constant(),
-        train=Train(num_steps=30, batch_size=4),
-    )
-    told = {name: value for name, value, _, _ in arithmetic(run)}
+    told = {name: value for name, value, _, _ in arithmetic(RUN)}
     num_parameters = 2 * 256 * 6 + 3 * (4 * 6 * 2 * 6 + 6 * 6)
     assert told == {
         "tokens per step": 32,
@@ -53,3 +57,19 @@ def test_a_run_is_summed_up() -> None:
         "optimizer state": 2 * num_parameters,
         "memory": 16 * num_parameters,
     }
+
+
+@pytest.mark.parametrize(
+    ("parallel", "share", "where"),
+    [
+        (Ddp(), 1, "on every process"),
+        (Fsdp(), 1, "over all processes of a copy together"),
+        (Fsdp(num_shards=4), 4, "on each of 4 shards"),
+    ],
+)
+def test_memory_is_told_of_one_process_or_of_all_shards(parallel: Ddp | Fsdp, share: int, where: str) -> None:
+    told = arithmetic(override(RUN, parallel=parallel))[-1]
+    whole = 16 * RUN.model.num_parameters()
+    assert whole % share == 0
+    assert told.value == whole // share
+    assert told.how.endswith(where)

@@ -167,6 +167,9 @@ def _check_odd(checking: _Checking, key: str, values: Tree, shape: Shape, path: 
         what = f"unknown key for kind {kind}" if isinstance(kind, str) else "unknown key"
         is_helped = len(checking.problems) < MAX_HELPED
         checking.refuse((*path, key), what, help_for_key(key, body, shape, kind, checking.root) if is_helped else "")
+        meant = checking.root.fields.get(checking.root.elsewhere.get(key, ""))
+        if meant is not None and type(body) is dict:  # all that is wrong below has to be mended too
+            _check_nested(checking, body, {}, meant.shape, (*path, key))
 
 
 def _check_when(checking: _Checking, body: Any, shape: Component, path: Path) -> None:

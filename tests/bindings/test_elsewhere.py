@@ -1,9 +1,13 @@
 """What other projects call our fields leads to fields that there are, and hides none of them."""
 
+from pathlib import Path
+
 import pytest
 
 from bindings import KINDS, ROOT
+from bindings import SCHEMA as OPTIONS
 from bindings.elsewhere import ELSEWHERE
+from falsework import ConfigError, load
 from falsework.hints import help_for_key
 from falsework.schema import Component, Named, Shape, Table, compile_schema
 
@@ -40,3 +44,21 @@ def test_a_key_of_another_kind_comes_before_what_others_call_so() -> None:
     assert isinstance(non_finite, Component)
     said = help_for_key("max_steps", 3, non_finite, "raise", SCHEMA)
     assert said == "max_steps is a key of kind skip; the kind here is raise"
+
+
+def test_a_file_of_another_project_is_answered_whole(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    sections = "[trainer.optim]\nlr = 1\n[training]\nsteps = 9\nmax_norm = 1.0\n"
+    file.write_text(f"{sections}[lr_scheduler]\ndecay_type = 'linear'\nwarmup_steps = 2\n")
+    with pytest.raises(ConfigError) as caught:
+        load([file], **OPTIONS)
+    mends = {problem.path: problem.help for problem in caught.value.problems if problem.what.startswith("unknown")}
+    assert mends == {
+        ("trainer",): "trainer is [train] here",
+        ("trainer", "optim"): "optim is [optimizer] here",
+        ("training",): "training is [train] here",
+        ("training", "steps"): "did you mean num_steps?",
+        ("training", "max_norm"): "max_norm is train.clip_norm here",
+        ("lr_scheduler",): "lr_scheduler is [schedule] here",
+        ("lr_scheduler", "decay_type"): 'write kind = "linear"',
+    }

@@ -84,7 +84,7 @@ MISTAKES = {
     # prime-rl
     "max_steps = 20": ("max_steps: unknown key", "max_steps is train.num_steps here"),
     'schedule.type = "linear"': ("unknown key", 'write kind = "linear"'),
-    "trainer.optim.lr = 1e-3": ("trainer: unknown key", "trainer is [train] here"),
+    "optim.lr = 1e-3": ("optim: unknown key", "optim is [optimizer] here"),
     "[[eval.source]]": ("expected a table with a kind, got a list", "[TABLE.NAME] for each of them"),
     "[wandb]": ("wandb: unknown key", "wandb is log.mirror.NAME here"),
     'extends = "a.toml"': ("extends goes round in a circle: a.toml -> a.toml", ""),
