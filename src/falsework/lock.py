@@ -6,7 +6,6 @@ A field's line has its type, class and default; a field without `default` has to
 change freely, and a new kind needs a fresh lock alone: no old file can mean anything else by it.
 """
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, get_args, get_origin
@@ -18,7 +17,6 @@ from falsework.problems import ConfigError, Problem
 from falsework.schema import Component, Leaf, Named, Shape, Table
 from falsework.write import spelled
 
-_PATH = re.compile(r"\w+(<[^<>.]+>)?(\.(\w+|\*)(<[^<>.]+>)?)*")
 _WIDER = {("int", "float")}  # old type, new type: every old value is one of the new, and means the same
 
 
@@ -64,9 +62,11 @@ def _read(text: str) -> Tree:
     try:
         lock = tomllib.loads(text)
         fields = lock["fields"].items()
-        is_lock = type(lock["schema"]) is int and all(_is_field(path, field) for path, field in fields)
+        is_lock = type(lock["schema"]) is int and all(
+            parse_pattern(path) and _is_field(field) for path, field in fields
+        )
         what = "a line was changed by hand"
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         is_lock, what = False, str(error)
     except (KeyError, AttributeError):
         is_lock, what = False, "its schema or its fields are missing"
@@ -76,11 +76,11 @@ def _read(text: str) -> Tree:
     return lock
 
 
-def _is_field(path: str, field: Any) -> bool:
+def _is_field(field: Any) -> bool:
     if not isinstance(field, dict) or not field.keys() <= {"type", "options", "class", "optional", "default"}:
         return False
     has_words = isinstance(field.get("type"), str) and isinstance(field.get("class"), str)
-    return has_words and isinstance(field.get("options", []), list) and _PATH.fullmatch(path) is not None
+    return has_words and isinstance(field.get("options", []), list)
 
 
 def _fields(shape: Shape, path: str, field_class: str = "") -> Iterator[tuple[str, Tree]]:

@@ -176,7 +176,14 @@ def test_a_field_that_comes_or_goes_is_no_changed_default_of_the_table_it_is_in(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "<<<<<<< HEAD\n", "schema = 1\n", LOCK.replace('class = "science"', "class = 3", 1)]
+    "text",
+    [
+        "",
+        "<<<<<<< HEAD\n",
+        "schema = 1\n",
+        LOCK.replace('class = "science"', "class = 3", 1),
+        f'{LOCK}2 = {{ type = "int", class = "science" }}\n',
+    ],
 )
 def test_what_is_no_lock_is_one_error_with_the_way_back(text: str) -> None:
     with pytest.raises(ConfigError, match=r"no lock that tools/schema wrote: .*\n  help: take the released one back"):
