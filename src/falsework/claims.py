@@ -60,7 +60,7 @@ def untruths(change: str, parent: Config, child: Config) -> list[str]:
     covered: set[Path] = set()
     describes = False
     for claim in claims_of(change):
-        held = [path for path, value in _new_values(rows, child) if _holds(claim, path, value, child)]
+        held = _held(claim, rows, child)
         covered.update(held)
         if held:
             continue
@@ -71,6 +71,17 @@ def untruths(change: str, parent: Config, child: Config) -> list[str]:
     if not describes and not wrong:
         wrong += [f"the name leaves out {_shown(row)}" for row in rows if not _is_covered(row, covered, child)]
     return wrong
+
+
+def _held(claim: Claim, rows: Sequence[Difference], child: Config) -> list[Path]:
+    """What changed as claimed: as one claim, else as words alone before a setting, `muon_width_256`."""
+    values = list(_new_values(rows, child))
+    for length in range(len(claim.words) if claim.digits else 1):
+        parts = [Claim(claim.words[:length]), claim._replace(words=claim.words[length:])][length == 0 :]
+        held = [[path for path, value in values if _holds(part, path, value, child)] for part in parts]
+        if all(held):
+            return [path for paths in held for path in paths]
+    return []
 
 
 def _new_values(rows: Sequence[Difference], child: Config) -> Iterator[tuple[Path, Any]]:

@@ -28,6 +28,7 @@ def wrong(change: str, child: str, base: str = BASE) -> list[str]:
         ("muon", "[optimizer]\nkind = 'muon'\nlr = 0.1"),
         ("muon_lr_02", "[optimizer]\nkind = 'muon'\nlr = 0.02"),
         ("muon_lr_0003", "[optimizer]\nkind = 'muon'\nlr = 0.0003"),
+        ("muon_dim_32", "model.dim = 32\n[optimizer]\nkind = 'muon'\nlr = 0.1"),
         ("convnet", "[model]\nkind = 'convnet'"),
         ("bits_per_byte", "[eval.x]\nkind = 'bits_per_byte'"),
         ("lr_001_muon", "[optimizer]\nkind = 'muon'\nlr = 0.001"),
@@ -52,6 +53,7 @@ def test_true_names(change: str, child: str) -> None:
         ("try_2", "optimizer.lr = 0.5", "the name says try_2, but what changed is optimizer.lr 0.0003 -> 0.5"),
         ("muon", "optimizer.lr = 0.5", "the name says muon, but what changed is optimizer.lr 0.0003 -> 0.5"),
         ("shuffle", "train.shuffle = false", "the name says shuffle, but what changed is train.shuffle true -> false"),
+        ("muon_dim_32", "model.dim = 32", "the name says muon_dim_32, but what changed is model.dim 64 -> 32"),
         ("again", "", "it changes nothing against its parent"),
     ],
 )
