@@ -57,7 +57,7 @@ def config_columns(configs: Mapping[str, Config]) -> Columns:
 def hparam_columns(configs: Mapping[str, Config]) -> tuple[dict[str, str], Columns]:
     """The types of all keys, and one row a run. Keys that differ in case alone get a number: SQL knows no case."""
     keys = list(dict.fromkeys(key for config in configs.values() for key in config))
-    names, taken = {}, Counter[str]()
+    names, taken = {}, Counter(["run"])
     for key in keys:
         taken[key.lower()] += 1
         names[key] = f"{key} ({taken[key.lower()]})" if taken[key.lower()] > 1 else key

@@ -1,12 +1,11 @@
 """What evals left in a run: the numbers of each result.json as columns, and where the raw samples are."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from harness.runs.columns import TYPES, Columns, plain, zipped
-from harness.runs.facts import Facts, whole
+from harness.runs.facts import Facts, parsed, whole
 from harness.runs.source import Source
 
 STEP = re.compile(r"step_(\d+)")
@@ -47,7 +46,7 @@ def _folders(source: Source, facts: Facts) -> Iterator[EvalFolder]:
 
 def _result_rows(source: Source, found: EvalFolder) -> Iterator[tuple[Any, ...]]:
     try:
-        result = json.loads(source.read(f"{found.folder}/result.json") or b"")
+        result = parsed(source.read(f"{found.folder}/result.json") or b"")
         metrics = result["metrics"].items()
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return

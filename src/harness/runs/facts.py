@@ -5,6 +5,7 @@ layouts read the same; what they lack is None. Metric rows are not read here, th
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from harness.state import ALIVE_PERIODS, ENDS, STARTS, UNTIL_FIRST_BEAT_SECONDS
 
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]  # a flat config of any age -> its keys and values as of today
 
+NO_TEXT = re.compile(rb'""\s*:|\\u(?:0000|d[89a-f])', re.IGNORECASE)  # a line without these has none
 TAIL_BYTES = 16_384  # of system.jsonl and metrics.jsonl; a row has some hundred
 
 
@@ -127,7 +129,7 @@ def rows(content: bytes | None) -> tuple[list[dict[str, Any]], int]:
     for line in (content or b"").split(b"\n"):
         if line.strip():
             try:
-                row = json.loads(line)
+                row = parsed(line)
             except ValueError:
                 row = None
             if isinstance(row, dict):
@@ -135,6 +137,20 @@ def rows(content: bytes | None) -> tuple[list[dict[str, Any]], int]:
             else:
                 num_torn += 1
     return found, num_torn
+
+
+def parsed(content: bytes) -> Any:
+    """JSON, with a question mark for what no database can hold or name: half a character, NUL, an empty key."""
+    value = json.loads(content)
+    return _as_text(value) if NO_TEXT.search(content) else value
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "?").encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_as_text(key) or "?": _as_text(inner) for key, inner in value.items()}
+    return [_as_text(inner) for inner in value] if isinstance(value, list) else value
 
 
 def whole(row: Mapping[str, Any], name: str) -> int:
@@ -168,7 +184,7 @@ def _object(source: Source, name: str, problems: list[str], *, may_be_missing: b
             problems.append(f"{name.rpartition('/')[2]}: missing")
         return {}
     try:
-        value = json.loads(content)
+        value = parsed(content)
     except ValueError as error:
         problems.append(f"{name.rpartition('/')[2]}: not JSON: {error}")
         return {}

@@ -24,24 +24,12 @@ EXACT: dict[str, set[type]] = {
 def fitted(kind: str, values: list[Any]) -> list[Any]:
     """The values of one column."""
     if {type(value) for value in values} <= EXACT.get(kind, set()):
-        return values if kind not in ("VARCHAR", "JSON") or _is_unicode(values) else [_text(value) for value in values]
+        return values
     return [None if value is None else FIT[kind](value) for value in values]
 
 
-def _is_unicode(values: list[str | None]) -> bool:
-    """JSON may hold halves of characters, which no UTF-8 has."""
-    try:
-        "".join(filter(None, values)).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    word = value if isinstance(value, str) else json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
-    return word.encode("utf-8", "replace").decode()
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(finite(value), ensure_ascii=False, allow_nan=False)
 
 
 def _double(value: Any) -> float | None:

@@ -21,6 +21,7 @@ from harness.runs.columns import (
     hparam_columns,
     run_columns,
     summary_columns,
+    zipped,
 )
 from harness.runs.duck import load
 from harness.runs.evals import eval_columns, eval_folders
@@ -175,4 +176,4 @@ def _load_rows(
     connection: "duckdb.DuckDBPyConnection", name: str, columns: str, rows: Sequence[tuple[Any, ...]]
 ) -> None:
     types = dict(column.split() for column in columns.split(", "))
-    load(connection, name, types, {column: [row[at] for row in rows] for at, column in enumerate(types)})
+    load(connection, name, types, zipped(types, rows))

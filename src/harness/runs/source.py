@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from harness.launch import Refused
 
 BESIDE_RUNS = ("notes", "ratings")  # folders beside the runs that are none
+NO_TEXT = re.compile("[\ud800-\udfff]")  # bytes of a name that are no UTF-8, which no database can say
 
 
 class Stamp(NamedTuple):
@@ -144,4 +145,4 @@ def leave_out(failure: str, root: str, left_out: set[str]) -> bool:
 
 def run_names(source: Source) -> list[str]:
     """The folders that may be runs: a folder without run.json is none, which only reading it tells."""
-    return [name for name in source.folders() if name not in BESIDE_RUNS]
+    return [name for name in source.folders() if name not in BESIDE_RUNS and not NO_TEXT.search(name)]

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - names of our own views
 
 import ast
+import json
 import multiprocessing
 import os
 import shutil
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness import runs
-from tests.harness.runs.small_store import FINISHED, steps, write_run
+from harness.runs.columns import TYPES
+from tests.harness.runs.small_store import FINISHED, steps, write_rows, write_run
 
 ROOT = Path(__file__).parents[3]
 ROW = b'{"step":%d,"t":1.5,"seg":0,"train/loss":%d}\n'
@@ -134,6 +136,38 @@ def test_keys_that_differ_in_case_alone_stay_apart(root: Path) -> None:
     for index in (False, True):
         found = runs.query(root, "SELECT key, value FROM metrics ORDER BY value", index=index)[1]
         assert found == [("train/Loss", 1.0), ("train/loss", 2.0), ("quo\"te's~1/", 3.0)]
+
+
+def test_what_no_database_can_say_costs_no_run_but_its_own_rows(root: Path) -> None:
+    keys = {"half\ud800": 1.0, "nul\0": 2.0, "": 3.0, "bell\x07": 4.0}
+    numbers = dict.fromkeys(("last", "last_step", "min", "min_step", "max", "max_step", "n"), 1)
+    odd = write_run(
+        root,
+        "odd",
+        rows=[{"step": 1, "t": 1.0, "seg": 0, **keys}],
+        events=FINISHED,
+        config={**keys, "run": 5, "RUN": 6, "text": "\ud83d \0"},
+        summary={"seg": 0, "step": 1, "metrics": dict.fromkeys(keys, numbers)},
+        why="\udfff",
+    )
+    folder = odd / "evals" / "e" / "step_00000001"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text(json.dumps({"metrics": {"m\ud800": 1.0}}))
+    write_rows(folder / "samples.jsonl", [{"id": "\ud800"}, {"id": "nul\0"}, {"id": "sound"}])
+    write_run(root, "open", rows=[{"step": 1, "t": 1.0, "seg": 0, **keys}])
+    write_run(root, "sound", rows=steps(1.0), events=FINISHED, config={"lr": 0.1})
+    os.mkdir(os.fsencode(root) + b"/no\xfftext")
+    for index in (False, True, True):
+        con = runs.open(root, index=index)
+        for view in (*TYPES, "hparams", "lineage", "changes", "notes", "ratings"):
+            assert isinstance(con.execute(f"FROM {view}").fetchall(), list)
+        (hparams,) = con.execute("""SELECT "half?", "nul?", "?", "run (2)", "RUN (3)", text FROM hparams
+                                    WHERE run = 'odd'""").fetchall()
+        assert hparams == (1.0, 2.0, 3.0, 5, 6, "? ?")
+        assert con.execute("SELECT run, lr FROM hparams WHERE lr IS NOT NULL").fetchall() == [("sound", 0.1)]
+        assert con.execute("SELECT value FROM metrics WHERE run = 'sound'").fetchall() == [(1.0,)]
+        assert con.execute("SELECT why FROM runs WHERE run = 'odd'").fetchall() == [("?",)]
+        assert ("sound",) in con.execute("SELECT id FROM samples").fetchall()
 
 
 def test_names_of_runs_may_hold_what_sql_and_globs_read_otherwise(root: Path) -> None:
