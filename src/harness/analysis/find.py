@@ -16,13 +16,16 @@ MAX_SHOWN = 8
 
 
 def find_run(root: Path, word: str) -> Path:
-    """The directory of the run. An experiment and its number mean its newest run. Raises Refused."""
+    """The directory of the run. An experiment and its number mean its newest run, if it can be one without a profile.
+
+    Raises Refused.
+    """
     if is_run_directory(Path(word)):
         return Path(word)
     runs = run_names(root)
     if word in runs:
         return root / word
-    of_experiment = [run for run in runs if experiment_of(run) == word or (word.isdigit() and _is_number(run, word))]
+    of_experiment = [run for run in runs if experiment_of(run) == word] or _of_number(runs, word)
     if of_experiment:
         return root / of_experiment[-1]
     begun = [run for run in runs if run.startswith(word)]
@@ -57,10 +60,17 @@ def parent_of(root: Path, run: str) -> Path | None:
     return root / (finished or of_parent)[-1] if of_parent else None
 
 
-def _is_number(run: str, number: str, profile: str = "") -> bool:
+def _of_number(runs: list[str], word: str) -> list[str]:
+    if not word.isdigit():
+        return []
+    plain = [run for run in runs if _is_number(run, word)]
+    return plain or [run for run in runs if _is_number(run, word, profile=None)]
+
+
+def _is_number(run: str, number: str, profile: str | None = "") -> bool:
     experiment, plus, of = experiment_of(run).partition("+")
     name = parse_name(experiment)
-    return name is not None and name.number == int(number) and plus + of == profile
+    return name is not None and name.number == int(number) and profile in (None, plus + of)
 
 
 def _age(run: str) -> tuple[str, str]:

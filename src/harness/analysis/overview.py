@@ -59,8 +59,10 @@ def headline(connection: Any, runs: Sequence[str]) -> list[str]:
     ).fetchall()
     firsts = [(name, next(iter(json.loads(result)["metrics"]), None)) for name, result, _ in results]
     of_evals = [f"eval/{name}/{first}" for name, first in firsts if first is not None]
-    has_loss = connection.execute("SELECT 1 FROM summaries WHERE key = ? LIMIT 1", [LOSS]).fetchall()
-    return [LOSS][: len(has_loss)] + sorted(of_evals[:MAX_EVALS_SHOWN], key=lambda key: not _lower_is_better(key))
+    keys = [LOSS, *sorted(of_evals[:MAX_EVALS_SHOWN], key=lambda key: not _lower_is_better(key))]
+    measured = "SELECT DISTINCT key FROM summaries WHERE key IN (SELECT unnest(?))"
+    known = {key for (key,) in connection.execute(measured, [keys]).fetchall()}  # a run may die before it says so
+    return [key for key in keys if key in known]
 
 
 def overview_text(rows: Sequence[Mapping[str, Any]], width: int) -> tuple[str, list[str]]:
