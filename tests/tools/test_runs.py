@@ -91,6 +91,32 @@ def test_the_table_fits_the_terminal(ask: Ask, study: Path, monkeypatch: pytest.
     assert "looked" in out.splitlines()[1]
 
 
+def test_texts_with_line_ends_and_controls_stay_on_the_line_of_their_row(ask: Ask, study: Path) -> None:
+    (run,) = study.glob("04_lr_9_07-*")
+    (run / "run.json").write_text(json.dumps({"id": run.name, "experiment": "04_lr_9_07", "why": "a\nb\x1b[31m"}))
+    code, told, _ = ask("--sql", "SELECT number, why FROM runs WHERE number = 7")
+    assert (code, told.splitlines()[1:]) == (0, ["     7  a\\nb\\x1b[31m"])
+    assert ask("--sql", "SELECT experiment FROM runs WHERE false")[:2] == (1, "experiment\nno rows\n")
+
+
+def test_an_eval_of_a_run_that_died_before_it_said_so_is_no_column(ask: Ask, study: Path) -> None:
+    (run,) = study.glob("04_lr_9_07-*")
+    folder = run / "evals" / "a_new_one" / "step_00000002"
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text('{"metrics": {"score": 1.0}}')
+    code, told, _ = ask()
+    assert code == 0
+    assert "04_lr_9_07" in told
+    assert "score" not in told
+
+
+def test_a_number_means_a_run_with_a_profile_where_there_is_no_other(ask: Ask, study: Path) -> None:
+    write_run(study, "04_lr_9_07+cpu_debug", number=8)
+    write_run(study, "04_lr_8_08+cpu_debug", number=9)
+    assert ask("show", "7")[1].startswith("04_lr_9_07-")
+    assert ask("show", "8")[1].startswith("04_lr_8_08+cpu_debug-")
+
+
 @pytest.mark.usefixtures("study")
 def test_conditions_sorting_and_limits_choose_runs(ask: Ask) -> None:
     _, out, _ = ask("--where", "optimizer.lr >= 0.02 and state = 'finished'", "--sort", "eval/held_out/bits_per_byte")

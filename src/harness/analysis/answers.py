@@ -68,7 +68,7 @@ def _told(store: Any, options: Namespace) -> Answer:
     chosen, total = wide.choose(store, where=options.where, sort=options.sort, limit=limit or None)
     if not chosen:
         return f"no run in {options.root}" + (f" where {options.where}" if options.where else ""), 1
-    left = f"\n{len(chosen)} of {total} runs; --limit 0 is for all" if total > len(chosen) else ""
+    left = f"\n{len(chosen):,} of {total:,} runs; --limit 0 is for all" if total > len(chosen) else ""
     if options.metrics:
         text, code = _curves(store, chosen, options)
     elif options.vary:
@@ -76,7 +76,7 @@ def _told(store: Any, options: Namespace) -> Answer:
     elif options.seeds:
         text, code = _seeds(store, chosen, options)
     elif options.export:
-        text, code = f"{options.export}: {len(chosen)} runs, {wide.write(store, chosen, options.export)} columns", 0
+        text, code = f"{options.export}: {len(chosen):,} runs, {wide.write(store, chosen, options.export)} columns", 0
     else:
         text, code = _table(store, chosen, options)
     return text + (left if options.format == "text" else ""), code
@@ -92,7 +92,7 @@ def _sql(store: Any, options: Namespace) -> Answer:
         Column(title=name, cells=[short(value) for value in values], right=_are_numbers(values), least=12)
         for name, values in zip(names, cells, strict=True)
     ]
-    return fitted(columns, screen_width())[0], code
+    return fitted(columns, screen_width())[0] + ("" if rows else "\nno rows"), code
 
 
 def _table(store: Any, chosen: Sequence[str], options: Namespace) -> Answer:

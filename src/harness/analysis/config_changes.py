@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from harness.runs.facts import Upgrade
 
 MAX_SHOWN_CHARACTERS = 40  # of one value; a prompt is longer
+MAX_NUMBER_CHARACTERS = 8  # a number drawn at random has seventeen digits, of which four tell what it is
 
 
 def changed_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -43,7 +44,7 @@ def folded(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     alike: dict[tuple[str, str], list[str]] = {}
     for key in changed_keys(before, after):
         name = key.removesuffix(".kind").rpartition(".")[2]
-        alike.setdefault((value_text(before.get(key)), value_text(after.get(key))), []).append(name)
+        alike.setdefault(pair_text(before.get(key), after.get(key)), []).append(name)
     return ", ".join(f"{' = '.join(keys)} {old} → {new}" for (old, new), keys in alike.items())
 
 
@@ -51,3 +52,14 @@ def value_text(value: Any) -> str:
     """A value of a config as a cell shows it."""
     text = "absent" if value is None else str(value)
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"
+
+
+def pair_text(was: Any, now: Any) -> tuple[str, str]:
+    """Two values as cells show them; long numbers with four digits, unless that would make them the same."""
+    brief = _brief(was), _brief(now)
+    return brief if brief[0] != brief[1] else (value_text(was), value_text(now))
+
+
+def _brief(value: Any) -> str:
+    is_long = isinstance(value, float) and len(str(value)) > MAX_NUMBER_CHARACTERS
+    return f"{value:.4g}" if is_long else value_text(value)

@@ -13,6 +13,7 @@ from harness.analysis.config_changes import changes, value_text
 from harness.analysis.find import parent_of
 from harness.analysis.numbers import duration, short
 from harness.analysis.remarks import remarks, tags
+from harness.comparison.address import visible
 from harness.console import table
 from harness.launch import Refused
 from harness.rows import last_rows, read
@@ -63,7 +64,7 @@ def one_run_text(told: Mapping[str, Any]) -> str:
         [f"{row['event']}  {row['text']}" for row in told["remarks"][-MAX_REMARKS:]],
         [f"files in {told['path']}", table([tuple(entry.values()) for entry in told["files"]])],
     ]
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    return visible("\n\n".join("\n".join(part) for part in parts if part), keep="\n") + "\n"
 
 
 def _record(path: Path) -> dict[str, Any]:

@@ -5,7 +5,9 @@ import re
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from harness.comparison.address import visible
 
 GAP = 2  # blanks between columns
 PIPED_WIDTH = 160  # where no terminal says how wide it is
@@ -13,7 +15,7 @@ CUT = "…"
 HEAD_WIDTH = 8  # a title may be as wide as this before it breaks
 MAX_HEAD_LINES = 2
 NICE_TO_HAVE = 7  # columns of this need or more go before any cell is cut
-WORD = re.compile(r"[^_/ ]*[_/ ]*")
+WORD = re.compile(r"[^_/ ]+[_/ ]*|[_/ ]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ def screen_width() -> int:
 
 def fitted(columns: Sequence[Column], width: int) -> tuple[str, list[str]]:
     """The lines of the table, and the titles of the columns that found no room."""
-    kept = [column for column in columns if any(column.cells) or column.need == 0]
+    kept = [_seen(column) for column in columns if any(column.cells) or column.need == 0]
     left_out: list[str] = []
     for needed, width_of in ((NICE_TO_HAVE, _full), (1, _least)):
         while width_of(kept) > width and any(column.need >= needed for column in kept):
@@ -73,6 +75,11 @@ def fitted(columns: Sequence[Column], width: int) -> tuple[str, list[str]]:
         for row in rows
     ]
     return "\n".join(lines), left_out
+
+
+def _seen(column: Column) -> Column:
+    """The column on one line a row, whatever its texts hold: a sample has line ends, a key may have anything."""
+    return replace(column, title=visible(column.title), cells=[visible(cell) for cell in column.cells])
 
 
 def _full(columns: Sequence[Column]) -> int:

@@ -12,7 +12,7 @@ MAX_SEEDS_SHOWN = 8
 def seeds_text(found: Sequence[Replicates], metrics: Sequence[str], *, width: int) -> str:
     """The table: mean and sample standard deviation of each metric, and the number of seeds behind them."""
     repeated = [group for group in found if len(group.seeds) > 1]
-    single = f"{len(found) - len(repeated)} configurations have one seed, which says nothing about the spread"
+    single = f"{len(found) - len(repeated):,} configurations have one seed, which says nothing about the spread"
     if not repeated:
         return single
     columns = [

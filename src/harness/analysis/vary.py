@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.analysis.config_changes import changed_keys, value_text
+from harness.analysis.config_changes import changed_keys, pair_text, value_text
+from harness.analysis.numbers import short
 
 MOVES_WITH = 0.7  # from this association on (0 to 1), most of what one key seems to do may be the other's
 MIN_RUNS_TO_RANK = 4  # a rank correlation of three points says nothing
+MAX_VALUES_APART = 8  # of a number; more, as a random search has, are shown as ranges
+NUM_RANGES = 4
 
 Numbers = NDArray[np.float64]
 
@@ -45,7 +48,7 @@ class Varying:
     """One hyperparameter (with those that always move with it) over the runs."""
 
     keys: tuple[str, ...]
-    groups: Sequence[tuple[str, int, float]]  # value, number of runs, mean of the metric; in order of value
+    groups: Sequence[tuple[str, int, float]]  # value or range, number of runs, mean of the metric; in order
     alone: Sequence[Alone]  # runs that changed this and nothing else
     correlation: float | None  # Spearman's, over the runs that have a number here
     num_ranked: int
@@ -94,16 +97,16 @@ def _together(rows: Sequence[Row]) -> list[tuple[str, ...]]:
 
 def _codes(rows: Sequence[Row], key: str) -> tuple[int, ...]:
     """The runs' values of a key as numbers, equal for equal values."""
-    values = [value_text(row.config.get(key)) for row in rows]
+    values = [str(row.config.get(key)) for row in rows]
     order = {value: at for at, value in enumerate(dict.fromkeys(values))}
     return tuple(order[value] for value in values)
 
 
 def _is_owed_to_a_kind(rows: Sequence[Row], key: str) -> bool:
     """Whether a key is only there or not there, as the kind of its table has it or has not."""
-    present = {value_text(row.config[key]) for row in rows if key in row.config}
+    present = {str(row.config[key]) for row in rows if key in row.config}
     kind = f"{key.rpartition('.')[0]}.kind"
-    return len(present) == 1 and kind != key and len({value_text(row.config.get(kind)) for row in rows}) > 1
+    return len(present) == 1 and kind != key and len({row.config.get(kind) for row in rows}) > 1
 
 
 def _changes_alone(rows: Sequence[Row], together: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], list[Alone]]:
@@ -117,25 +120,32 @@ def _changes_alone(rows: Sequence[Row], together: Sequence[tuple[str, ...]]) -> 
         changed = set(changed_keys(parent.config, row.config))
         owners = [keys for keys in together if changed & set(keys)]
         if len(owners) == 1:
-            was, now = (value_text(side.config.get(owners[0][0])) for side in (parent, row))
+            was, now = pair_text(*(side.config.get(owners[0][0]) for side in (parent, row)))
             delta = row.metric - parent.metric
             found.setdefault(owners[0], []).append(Alone(experiment=row.experiment, was=was, now=now, delta=delta))
     return found
 
 
 def _groups(rows: Sequence[Row], key: str) -> list[tuple[str, int, float]]:
-    values = {value_text(row.config.get(key)): row.config.get(key) for row in rows}
-    ordered = sorted(values, key=lambda text: (not _is_number(values[text]), _sortable(values[text]), text))
-    metrics = {text: [row.metric for row in rows if value_text(row.config.get(key)) == text] for text in ordered}
-    return [(text, len(metrics[text]), float(np.mean(metrics[text]))) for text in ordered]
+    metrics: dict[str, list[float]] = {}
+    for row in rows:
+        metrics.setdefault(str(row.config.get(key)), []).append(row.metric)
+    values: dict[str, Any] = {str(row.config.get(key)): row.config.get(key) for row in rows}
+    numbers = sorted((text for text in values if _is_number(values[text])), key=lambda text: float(values[text]))
+    others = [[text] for text in sorted(values.keys() - set(numbers))]
+    at_once = 1 if len(numbers) <= MAX_VALUES_APART else -(-len(numbers) // NUM_RANGES)
+    together = [numbers[start : start + at_once] for start in range(0, len(numbers), at_once)] + others
+    found = []
+    for texts in together:
+        first, last = values[texts[0]], values[texts[-1]]
+        measured = [metric for text in texts for metric in metrics[text]]
+        name = value_text(first) if len(texts) == 1 else f"{short(first)} to {short(last)}"
+        found.append((name, len(measured), float(np.mean(measured))))
+    return found
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _sortable(value: Any) -> float:
-    return float(value) if _is_number(value) else 0.0
 
 
 def _numbers(rows: Sequence[Row], key: str) -> Numbers:

@@ -9,7 +9,7 @@ from harness.analysis.vary import Varying
 
 def vary_text(metric: str, found: Sequence[Varying], *, num_runs: int, width: int) -> str:
     """Both tables."""
-    parts = [f"{metric} over {num_runs} runs; {len(found)} hyperparameters vary on their own"]
+    parts = [f"{metric} over {num_runs:,} runs; {len(found)} hyperparameters vary on their own"]
     alone = [(one, each) for one in found for each in one.alone]
     if alone:
         columns = [
@@ -24,7 +24,7 @@ def vary_text(metric: str, found: Sequence[Varying], *, num_runs: int, width: in
         Column(
             title="rank corr.", cells=["" if one.correlation is None else f"{one.correlation:+.2f}" for one in found]
         ),
-        Column(title="n", cells=[str(one.num_ranked or "") for one in found]),
+        Column(title="n", cells=[f"{one.num_ranked:,}" if one.num_ranked else "" for one in found]),
         Column(title="mean by value (runs)", cells=[_groups(one) for one in found], right=False, least=20),
         Column(title="mixed up with", cells=[", ".join(one.mixed_with) for one in found], right=False, least=14),
     ]
@@ -39,4 +39,4 @@ def _named(one: Varying) -> str:
 
 
 def _groups(one: Varying) -> str:
-    return "  ".join(f"{value}: {short(mean)} ({num_runs})" for value, num_runs, mean in one.groups)
+    return "  ".join(f"{value}: {short(mean)} ({num_runs:,})" for value, num_runs, mean in one.groups)

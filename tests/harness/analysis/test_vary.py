@@ -64,3 +64,23 @@ def test_the_text_says_evidence_before_hints() -> None:
     assert "lr              0.1 → 0.2  -0.500  exp_b" in text
     assert text.index("evidence") < text.index("hint")
     assert "0.1: 2 (1)  0.2: 1.5 (1)" in text
+
+
+def test_many_numbers_are_ranges_and_few_digits_tell_what_changed() -> None:
+    rates = [10 ** (-5 + at / 4) for at in range(9)]
+    rows = [row(str(at), float(at), str(at - 1), lr=rate) for at, rate in enumerate(rates)]
+    (found,) = varying(rows)
+    assert found.groups == [
+        ("1e-05 to 3.162e-05", 3, 1.0),
+        ("5.623e-05 to 0.0001778", 3, 4.0),
+        ("0.0003162 to 0.001", 3, 7.0),
+    ]
+    assert (found.alone[0].was, found.alone[0].now) == ("1e-05", "1.778e-05")
+    (near,) = varying([row("a", 1.0, lr=0.123456789), row("b", 2.0, "a", lr=0.123456788)])
+    assert (near.alone[0].was, near.alone[0].now) == ("0.123456789", "0.123456788")
+
+
+def test_long_values_that_differ_at_their_end_alone_are_two() -> None:
+    prompt = "a prompt that is longer than any cell of a table"
+    (found,) = varying([row("a", 1.0, prompt=prompt + "!"), row("b", 3.0, prompt=prompt + "?")])
+    assert [(num_runs, mean) for _, num_runs, mean in found.groups] == [(1, 1.0), (1, 3.0)]
