@@ -3,6 +3,10 @@
 Shares in clusters get Wilson's interval too, at the number of independent items that would scatter as much (Korn and
 Graubard 1998, section 4): the clustered t of a share that is 0 on all items would be 0 to 0.
 
+The difference of two shares on the same items gets the interval of Bonett and Price (2012): where runs seldom disagree
+Student's t covers too little (at 100 items, 5 of 100 won and none lost, in 88% of cases; this one in 96%), and on items
+that all agree it would be 0 to 0.
+
 At 20 items and a share of 0.97 the interval of the central limit theorem covers the truth in 46% of cases, Wilson's in
 97%; with 40 clusters of 10 and a correlation of 0.3 the unclustered one covers it in 69% (cf. Miller 2024, arXiv
 2411.00640).
@@ -10,7 +14,7 @@ At 20 items and a share of 0.97 the interval of the central limit theorem covers
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CONFIDENCE = 0.95
 POWER = 0.80
@@ -45,9 +49,19 @@ def interval(values: Mapping[str, float], clusters: Mapping[str, str] | None = N
     return _wilson(numbers) if numbers and set(numbers) <= {0.0, 1.0} else t_interval(numbers)
 
 
-def difference_interval(differences: Mapping[str, float], clusters: Mapping[str, str] | None = None) -> Interval:
-    """The mean of differences, which is no share even where all of them are 0 or 1: it may lie below 0."""
-    return _clustered(differences, clusters, is_share=False) if clusters else t_interval(list(differences.values()))
+def difference_interval(
+    differences: Mapping[str, float], clusters: Mapping[str, str] | None = None, *, of_shares: bool = False
+) -> Interval:
+    """The mean of differences, which is no share even where all of them are 0 or 1: it may lie below 0.
+
+    `of_shares`: the differences are of scores that are 0 or 1. In clusters that matters only where nothing scatters;
+    a cluster counts as one item then.
+    """
+    found = _clustered(differences, clusters, is_share=False) if clusters else t_interval(list(differences.values()))
+    if not of_shares or found.num_items < 2 or (clusters and found.standard_error != 0):
+        return found
+    low, high = _bonett_price(list(differences.values()), found.num_clusters or found.num_items)
+    return replace(found, low=low, high=high, method=found.method if clusters else "Bonett-Price")
 
 
 def t_interval(numbers: list[float]) -> Interval:
@@ -87,6 +101,20 @@ def _wilson(numbers: list[float]) -> Interval:
         num_clusters=0,
         method="Wilson",
     )
+
+
+def _bonett_price(differences: list[float], count: int) -> tuple[float, float]:
+    """Wald's interval after one more item that B wins and one that it loses; `count` is the number of independent ones.
+
+    Bonett and Price 2012, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired
+    data", Journal of Educational and Behavioral Statistics 37.
+    """
+    from scipy.stats import norm
+
+    share = count / len(differences)
+    won, lost = ((share * differences.count(side) + 1) / (count + 2) for side in (1.0, -1.0))
+    reach = float(norm.ppf(0.5 + CONFIDENCE / 2)) * math.sqrt((won + lost - (won - lost) ** 2) / (count + 2))
+    return max(-1.0, won - lost - reach), min(1.0, won - lost + reach)
 
 
 def _clustered(values: Mapping[str, float], clusters: Mapping[str, str], *, is_share: bool) -> Interval:

@@ -40,11 +40,11 @@ def compare_paired(a: Scored, b: Scored) -> Paired:
     is_binary = {a.values[name] for name in ids} | {b.values[name] for name in ids} <= {0.0, 1.0}
     if is_binary and not clusters:
         p, test = _mcnemar(differences), "exact McNemar"
-        difference = difference_interval(differences)
+        difference = difference_interval(differences, of_shares=True)
     else:
         p, test = _sign_flips(differences, clusters), "sign flips of clusters" if clusters else "sign flips"
         spread = _spread(differences, a.weights)
-        difference = difference_interval(spread, clusters)
+        difference = difference_interval(spread, clusters, of_shares=is_binary)
     wins = tuple(name for name, value in differences.items() if value > 0)
     losses = tuple(name for name, value in differences.items() if value < 0)
     return Paired(

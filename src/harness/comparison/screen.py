@@ -109,12 +109,17 @@ def _item_columns(names: Sequence[str], compared: Sequence[Compared]) -> list[Co
         Column(title="lost", cells=[f"{len(one.lost):,}" for one in compared]),
         Column(title="tied", cells=[f"{one.paired.num_ties:,}" for one in compared]),
         Column(title="corr.", cells=[_plain(one.paired.correlation, ".2f") for one in compared]),
-        Column(title="finds", cells=[_plain(difference.minimum_detectable, ".2g") for difference in differences]),
+        Column(title="finds", cells=[_finds(difference) for difference in differences]),
         Column(title="errors", cells=[f"{one.a.num_errors} {one.b.num_errors}" for one in compared]),
         Column(title="empty", cells=[f"{one.a.num_empty} {one.b.num_empty}" for one in compared]),
         Column(title="alone", cells=[f"{len(one.a.alone)} {len(one.b.alone)}" for one in compared]),
         Column(title="by", cells=[_method(one) for one in compared], right=False, need=1),
     ]
+
+
+def _finds(difference: Interval) -> str:
+    """Nothing where all items differ alike: then it is not known."""
+    return _plain(difference.minimum_detectable or math.nan, ".2g")
 
 
 def _method(one: Compared) -> str:
@@ -152,14 +157,21 @@ def _indented(text: str) -> list[str]:
 
 
 def word_text(one: Compared) -> str:
-    """The word, and with `cannot tell` what would tell."""
-    verdict = one.verdict
-    if verdict.word != "cannot tell":
-        return verdict.word
+    """The word, and with `cannot tell` what would tell, or why nothing does."""
+    reason = reason_text(one)
+    return f"{one.verdict.word}: {reason}" if reason else one.verdict.word
+
+
+def reason_text(one: Compared) -> str:
+    """What would tell, or why nothing does, where the word is `cannot tell`."""
+    if one.verdict.word != "cannot tell":
+        return ""
     if not one.won and not one.lost:
-        return "cannot tell: all items are equal"
-    needed = verdict.num_items_needed
-    return f"cannot tell: {needed:,} items would" if needed else "cannot tell"
+        return "all items are equal"
+    if not math.isfinite(one.paired.difference.standard_error):
+        return f"from one {'cluster' if one.score.cluster else 'item'}"
+    needed = one.verdict.num_items_needed
+    return f"{needed:,} items would" if needed else "as much won as lost"
 
 
 def _between(told: Told) -> list[str]:

@@ -29,28 +29,32 @@ def verdicts(pairs: Sequence[tuple[Paired, bool]]) -> list[Verdict]:
         return []
     from statsmodels.stats.multitest import multipletests
 
-    corrected = multipletests([pair.p for pair, _ in pairs], alpha=1 - CONFIDENCE, method="holm")[1]
-    return [_verdict(pair, higher, float(p)) for (pair, higher), p in zip(pairs, corrected, strict=True)]
+    raw = [pair.p for pair, _ in pairs]
+    corrected = multipletests(raw, alpha=1 - CONFIDENCE, method="holm")[1]
+    times = [len(raw) - sum(other < p for other in raw) for p in raw]  # what Holm's correction multiplies each p by
+    return [_verdict(pair, higher, float(p), by) for (pair, higher), p, by in zip(pairs, corrected, times, strict=True)]
 
 
-def _verdict(pair: Paired, higher_is_better: bool, p: float) -> Verdict:
+def _verdict(pair: Paired, higher_is_better: bool, p: float, times: int) -> Verdict:
     difference = pair.difference
     if p <= 1 - CONFIDENCE and (difference.low > 0 or difference.high < 0):
         return Verdict(
             word="better" if (difference.mean > 0) == higher_is_better else "worse", p=p, num_items_needed=None
         )
-    return Verdict(word="cannot tell", p=p, num_items_needed=_num_items_needed(pair))
+    return Verdict(word="cannot tell", p=p, num_items_needed=_num_items_needed(pair, times))
 
 
-def _num_items_needed(pair: Paired) -> int | None:
-    """Items at which a difference as large as the one seen would be found in 80% of cases; None for none seen."""
+def _num_items_needed(pair: Paired, times: int) -> int | None:
+    """Items at which a difference as large as the one seen would be found in 80% of cases; None where nothing says.
+
+    Of so few items that their best p, 2 of all patterns of signs, is above the level, none is found however large.
+    """
     from scipy.stats import norm
 
-    difference = pair.difference
-    if not math.isfinite(difference.standard_error) or difference.mean == 0 or difference.standard_error == 0:
+    difference, level = pair.difference, (1 - CONFIDENCE) / times
+    if not math.isfinite(difference.standard_error) or difference.mean == 0:
         return None
-    reach = float(norm.ppf(0.5 + CONFIDENCE / 2) + norm.ppf(POWER))
-    return max(
-        difference.num_items + 1,
-        math.ceil(difference.num_items * (reach * difference.standard_error / difference.mean) ** 2),
-    )
+    reach = float(norm.ppf(1 - level / 2) + norm.ppf(POWER))
+    least = math.ceil(math.log2(2 / level)) / (difference.num_clusters or difference.num_items)
+    scatter = (reach * difference.standard_error / difference.mean) ** 2
+    return max(difference.num_items + 1, math.ceil(difference.num_items * max(least, scatter)))

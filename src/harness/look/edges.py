@@ -4,6 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.analysis.numbers import signed
+from harness.comparison.screen import reason_text
 from harness.comparison.two_runs import Compared, check_installed, compare_runs
 from harness.launch import Refused
 
@@ -12,7 +13,7 @@ MAX_WORDS = 4  # scores on an edge
 
 
 def edge_words(parent: Path, run: Path) -> list[dict[str, str]]:
-    """For each score of an eval its name, difference, interval and verdict; none where nothing can be compared."""
+    """For each score of an eval its name, difference, interval, word and reason; none where nothing can be compared."""
     return list(_edge_words(parent, run, _stamp(parent), _stamp(run)))
 
 
@@ -34,6 +35,7 @@ def edge_word(one: Compared) -> dict[str, str]:
         "difference": signed(difference.mean),
         "interval": f"{signed(difference.low)} to {signed(difference.high)}",
         "word": one.verdict.word,
+        "reason": reason_text(one),
     }
 
 

@@ -96,6 +96,29 @@ def test_a_difference_is_no_share_though_every_item_says_0_or_1() -> None:
     assert found.low + found.high == pytest.approx(2 * found.mean)
 
 
+@pytest.mark.parametrize(("won", "lost"), [(0.05, 0.0), (0.06, 0.02), (0.2, 0.1)])
+def test_the_interval_of_a_difference_of_shares_covers_where_runs_seldom_disagree(won: float, lost: float) -> None:
+    random = np.random.default_rng(8)
+    found = []
+    for _ in range(NUM_SIMULATED):
+        moved = random.choice([1.0, -1.0, 0.0], p=[won, lost, 1 - won - lost], size=100)
+        a, b = (named(list(side * moved > 0)) for side in (-1, 1))
+        found.append(compare_paired(scored(a), scored(b)).difference)
+    assert {one.method for one in found} == {"Bonett-Price"}
+    assert COVERED[0] <= share_covered(won - lost, [(one.low, one.high) for one in found]) <= 0.99
+
+
+def test_items_that_all_agree_do_not_make_a_difference_of_shares_sure() -> None:
+    alike = scored(named([0.0] * 20 + [1.0] * 4))
+    found = compare_paired(alike, alike).difference
+    assert found.high == pytest.approx(1.96 * 2**0.5 / 26, abs=1e-4), "the closed form at 24 items"
+    assert found.low == -found.high
+    clusters = {name: str(at // 4) for at, name in enumerate(alike.values)}
+    in_clusters = scored(dict(alike.values), clusters)
+    found = compare_paired(in_clusters, in_clusters).difference
+    assert found.high == pytest.approx(1.96 * 2**0.5 / 8, abs=1e-4), "six clusters, each as one item"
+
+
 def test_the_t_interval_is_scipys() -> None:
     numbers = [1.0, 2.5, 2.0, 4.0]
     found = t_interval(numbers)
@@ -169,6 +192,12 @@ def test_cannot_tell_says_how_many_items_would_do() -> None:
     assert verdict.word == "cannot tell"
     assert verdict.num_items_needed is not None
     assert verdict.num_items_needed > 100
+
+
+def test_no_fewer_items_are_said_to_tell_than_the_exact_test_needs() -> None:
+    pair = compare_paired(scored(named([0.0, 0.0, 0.0])), scored(named([0.9, 1.0, 1.1])))
+    assert verdicts([(pair, True)])[0].num_items_needed == 6, "2 of 2^5 patterns are 6.3%, 2 of 2^6 are 3.1%"
+    assert verdicts([(pair, True)] * 4)[0].num_items_needed == 8, "of four evals the best p counts four times: 2 of 2^8"
 
 
 def test_runs_without_a_common_item_are_refused() -> None:
