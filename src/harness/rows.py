@@ -86,7 +86,7 @@ def _complete(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:  # torn, or the empty rest after the last newline
+        except (ValueError, RecursionError):  # torn, the empty rest after the last newline, or too deep for a parser
             continue
         if isinstance(row, dict):
             yield row

@@ -36,7 +36,7 @@ NOTHING_SAID = Said()
 
 def say(root: Path, at: EvalStep, rows: Sequence[Row], event: str, text: str = "") -> None:
     """Appends one row about each sample; they are on the disk afterwards. Raises Refused."""
-    text = text.encode("utf-8", "replace").decode().strip()
+    text = _whole(text).strip()
     if event not in EVENTS or len(rows) > MAX_AT_ONCE:
         raise Refused("this cannot be said about samples")
     if event in WITH_TEXT and not text:
@@ -68,7 +68,7 @@ def said_about(root: Path, at: EvalStep) -> dict[str, Said]:
 
 
 def _after(said: Said, row: Mapping[str, Any]) -> Said:
-    event, text = row["event"], str(row.get("text", ""))
+    event, text = row["event"], _whole(str(row.get("text", "")))
     tags = dict.fromkeys(said.tags)
     if event == "sample_tag":
         tags[text] = None
@@ -80,3 +80,8 @@ def _after(said: Said, row: Mapping[str, Any]) -> Said:
         notes=(*said.notes, text) if event == "sample_note" else said.notes,
         num_looked=said.num_looked + (event == "looked"),
     )
+
+
+def _whole(text: str) -> str:
+    """The text as a file and an answer can hold it: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()

@@ -8,6 +8,7 @@ told to run nothing but the page's own files.
 
 import hashlib
 import hmac
+import re
 from html import escape
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -16,7 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 OWN = frozenset({"same-origin", "none"})  # Sec-Fetch-Site of the page itself, and of an address typed by a person
 POLICY = (
@@ -91,7 +92,7 @@ def refusal(scope: Scope) -> Response | None:
     """The answer to a request that does not come from this machine's own page; None for one that does."""
     headers = Headers(scope=scope)
     host = headers.get("host", "")
-    if not _is_own_host(host):
+    if not HOST.fullmatch(host):
         return PlainTextResponse("This page answers to 127.0.0.1 and localhost alone.", 421)
     site = headers.get("sec-fetch-site", "none")
     if scope["method"] in SAFE_METHODS:
@@ -100,13 +101,6 @@ def refusal(scope: Scope) -> Response | None:
     said = headers.get("origin") or headers.get("referer") or ""
     is_own = urlsplit(said).netloc == host and said.startswith("http://")
     return None if site in OWN and is_own else _other_origin()
-
-
-def _is_own_host(host: str) -> bool:
-    try:
-        return urlsplit(f"//{host}").hostname in HOSTS and "@" not in host
-    except ValueError:
-        return False
 
 
 def _other_origin() -> Response:

@@ -16,7 +16,7 @@ from harness.runs.duck import failures, text_list
 from harness.runs.facts import Upgrade
 from harness.runs.fresh import ALL
 from harness.runs.index import index_folder
-from harness.runs.source import source_of
+from harness.runs.source import run_names, source_of
 from harness.runs.store import opened
 
 FRESH_SECONDS = 2.0
@@ -84,11 +84,19 @@ class Tables:
         connection = opened(source, self._upgrade, None, ALL)
         wide.hold(connection)
         connection.execute("CREATE TEMP TABLE lineage AS FROM main.lineage")
+        elsewhere = [name for name in run_names(source) if not self._is_below(name)]
+        hidden = f"{text_list(elsewhere)}::VARCHAR[]"
+        connection.execute(f"CREATE TEMP TABLE runs AS FROM main.runs WHERE NOT list_contains({hidden}, run)")
         folders = text_list([f"{self._root}/", f"{index_folder(source, self._upgrade)}/"])
         connection.execute(f"SET allowed_directories = {folders}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         return connection
+
+    def _is_below(self, name: str) -> bool:
+        """Whether a run is below the folder, and no link that leads out of it."""
+        path = self._root / name
+        return not path.is_symlink() or path.resolve().is_relative_to(self._root.resolve())
 
 
 def one_statement(sql: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from harness.launch import Refused
 
 BESIDE_RUNS = ("notes", "ratings")  # folders beside the runs that are none
-NO_TEXT = re.compile("[\ud800-\udfff]")  # bytes of a name that are no UTF-8, which no database can say
+NO_UNICODE = re.compile("[\ud800-\udfff]")  # what bytes of a name become that are no UTF-8; no table takes them
 
 
 class Stamp(NamedTuple):
@@ -65,7 +65,7 @@ class LocalSource:
         self._left_out: set[str] = set()
 
     def folders(self, name: str = "") -> Sequence[str]:
-        """Names of the folders in a folder, sorted, without hidden ones."""
+        """Names of the folders in a folder, sorted, without hidden ones and those that are no Unicode."""
         return self._entries(name, folders=True)
 
     def files(self, name: str) -> Sequence[str]:
@@ -75,7 +75,8 @@ class LocalSource:
     def _entries(self, name: str, *, folders: bool) -> list[str]:
         try:
             with os.scandir(self._root + name) as entries:
-                return sorted(e.name for e in entries if e.is_dir() is folders and not e.name.startswith("."))
+                shown = (e for e in entries if not e.name.startswith(".") and not NO_UNICODE.search(e.name))
+                return sorted(e.name for e in shown if e.is_dir() is folders)
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -145,4 +146,4 @@ def leave_out(failure: str, root: str, left_out: set[str]) -> bool:
 
 def run_names(source: Source) -> list[str]:
     """The folders that may be runs: a folder without run.json is none, which only reading it tells."""
-    return [name for name in source.folders() if name not in BESIDE_RUNS and not NO_TEXT.search(name)]
+    return [name for name in source.folders() if name not in BESIDE_RUNS]

@@ -1,5 +1,6 @@
 """Who is answered by the page, and what it never serves."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,18 @@ def test_the_cookie_is_for_no_script_and_no_other_site(page: TestClient) -> None
     assert "SameSite=strict" in given
 
 
-@pytest.mark.parametrize("host", ["attacker.invalid", "127.0.0.1.attacker.invalid", "127.0.0.1@attacker.invalid", ""])
+HOSTS_OF_OTHERS = [
+    "attacker.invalid",
+    "127.0.0.1.attacker.invalid",
+    "127.0.0.1@attacker.invalid",
+    "127.0.0.1:8000.attacker.invalid",
+    "127.0.0.1/attacker.invalid",
+    "127.1",
+    "",
+]
+
+
+@pytest.mark.parametrize("host", HOSTS_OF_OTHERS)
 def test_a_name_that_somebody_pointed_here_is_refused(page: TestClient, host: str) -> None:
     assert page.get(f"/run/{RUN}", headers={"host": host}).status_code == 421
 
@@ -95,6 +107,7 @@ def test_a_run_that_is_a_link_to_elsewhere_is_not_shown(page: TestClient, tmp_pa
     make_run(tmp_path / "elsewhere", "02_other-20261123T180000Z-0002")
     (tmp_path / "runs/02_link-20261123T180000Z-0002").symlink_to(tmp_path / "elsewhere/02_other-20261123T180000Z-0002")
     assert page.get("/run/02_link-20261123T180000Z-0002").status_code == 404
+    assert "02_link" not in page.get("/").text, "nor are its numbers"
     samples = tmp_path / "runs" / RUN / "evals/completions/step_00000010/samples.jsonl"
     samples.unlink()
     samples.symlink_to(tmp_path / "secret.txt")
@@ -108,3 +121,32 @@ def test_half_a_surrogate_pair_anywhere_is_shown_and_can_be_marked(tmp_path: Pat
     assert "U+DFFF" in client.get(f"/run/{RUN}").text
     assert client.post("/said", json=SAID, headers=OWN).json()["samples"][0]["mark"] == "pass"
     assert 'data-mark="pass"' in client.get(f"/run/{RUN}").text
+
+
+def test_a_run_and_a_note_that_are_no_unicode_leave_the_others_shown(tmp_path: Path) -> None:
+    make_run(tmp_path, rows=[{"id": "a", "completion": "b"}])
+    make_run(tmp_path, "02_\udc80-20261123T180000Z-0002")
+    (tmp_path / "notes").mkdir()
+    note = {
+        "event": "sample_note",
+        "t": 1.0,
+        "run": RUN,
+        "eval": "completions",
+        "step": 10,
+        "id": "a",
+        "text": "\udc80",
+    }
+    (tmp_path / "notes/other.jsonl").write_text(json.dumps(note) + "\n")
+    client = TestClient(make_app(tmp_path, TOKEN), base_url="http://127.0.0.1:8000")
+    client.get(f"/?token={TOKEN}")
+    assert "01_hostile" in client.get("/").text
+    assert client.post("/said", json=SAID, headers=OWN).json()["samples"][0]["notes"] == ["?"]
+
+
+def test_a_row_nested_too_deep_for_a_parser_is_left_out(tmp_path: Path) -> None:
+    run = make_run(tmp_path, rows=[{"id": "a", "completion": "seen"}])
+    with (run / "evals/completions/step_00000010/samples.jsonl").open("a") as file:
+        file.write('{"id":"b","completion":' + "[" * 100_000 + "]" * 100_000 + "}\n")
+    client = TestClient(make_app(tmp_path, TOKEN), base_url="http://127.0.0.1:8000")
+    client.get(f"/?token={TOKEN}")
+    assert "seen" in client.get(f"/run/{RUN}").text
