@@ -47,8 +47,10 @@ class StepMetrics:
         """Reduces and writes what was collected; returns the interval's means on every rank. All ranks."""
         if not self._steps:
             return {}
-        losses = ranks.sum(torch.stack(self._loss_shares)).tolist()
-        *waits, memory_bytes = ranks.largest(*self._waits, memory_high_water(ranks.device))
+        shares = torch.stack(self._loss_shares).tolist()
+        gathered = ranks.gather_numbers(*shares, *self._waits, memory_high_water(ranks.device))
+        losses = [sum(of_ranks) for of_ranks in gathered[: len(shares)]]
+        *waits, memory_bytes = [max(of_ranks) for of_ranks in gathered[len(shares) :]]
         tokens = math.fsum(values["tokens"] for values in self._steps)
         means = self._rates(tokens, math.fsum(waits), ranks) | {"memory_bytes": int(memory_bytes)}
         self._steps[-1] |= means
@@ -62,7 +64,7 @@ class StepMetrics:
         if run is not None:
             step = int(self._steps[-1]["step"])
             run.note_progress(step=step, num_steps=self._num_steps, num_tokens=self._num_tokens)
-        means |= {"loss": math.fsum(losses) / len(losses), "lr": self._steps[-1]["lr"]}
+        means |= {"loss": sum(losses) / len(losses), "lr": self._steps[-1]["lr"]}
         self._steps, self._times, self._waits, self._loss_shares = [], [], [], []
         return means
 

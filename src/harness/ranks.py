@@ -78,13 +78,14 @@ class Ranks:
             return list(counts)
         return [int(count) for count in self.sum(torch.tensor(counts, device=self.device)).tolist()]
 
-    def largest(self, *numbers: float) -> list[float]:
-        """Each number's maximum over all ranks."""
+    def gather_numbers(self, *numbers: float) -> list[tuple[float, ...]]:
+        """Each number's values on all ranks, in order of rank, on every rank. As many numbers on each."""
         if self.num_processes == 1:
-            return list(numbers)
-        tensor = torch.tensor(numbers, dtype=torch.float64, device=self.device)
-        torch.distributed.all_reduce(tensor, op=torch.distributed.ReduceOp.MAX)
-        return list(tensor.tolist())
+            return [(number,) for number in numbers]
+        own = torch.tensor(numbers, dtype=torch.float64, device=self.device)
+        of_ranks = [torch.empty_like(own) for _ in range(self.num_processes)]
+        torch.distributed.all_gather(of_ranks, own)
+        return list(zip(*(values.tolist() for values in of_ranks), strict=True))
 
     def gather_to_main(self, value: Any) -> list[Any]:
         """Every rank's (picklable) value on the main process, in order of rank; an empty list elsewhere."""

@@ -60,10 +60,10 @@ def test_what_was_flushed_is_written_once(tmp_path: Path, alone: Ranks) -> None:
 def test_a_loss_that_is_not_finite_is_recorded_as_a_word(tmp_path: Path, alone: Ranks) -> None:
     run = open_run_directory(tmp_path)
     metrics = StepMetrics()
-    for step, loss in enumerate([math.nan, math.inf]):
+    for step, loss in enumerate([math.inf, -math.inf, math.nan]):
         metrics.add(torch.tensor(loss), data_wait_seconds=0.0, step=step, tokens=1, lr=1.0)
     metrics.flush(alone, run)
-    assert [row["train/loss"] for row in read(tmp_path / "metrics.jsonl")] == ["NaN", "Infinity"]
+    assert [row["train/loss"] for row in read(tmp_path / "metrics.jsonl")] == ["Infinity", "-Infinity", "NaN"]
 
 
 def test_the_times_of_the_steps_leave_out_what_came_before_the_clock_was_restarted(
