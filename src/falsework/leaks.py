@@ -27,7 +27,7 @@ _ISSUED = {
 }
 _ANY = re.compile("|".join(f"({pattern})" for pattern in _ISSUED.values()))
 _TELLING = {"apikey", "credential", "credentials", "passwd", "password", "secret", "token"}
-_PAIR = re.compile(r"""(([\w-]+)[ \t"']*=[ \t]*["'\[]+)([^"'\n]+)""")  # key = "text
+_PAIR = re.compile(r"""(((?<![\w-])[\w-]++)[ \t"']*+=[ \t]*+["'\[]++)([^"'\n]++)""")  # key = "text
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -20,6 +20,7 @@ from falsework.places import Path
 MAX_SHOWN = 50
 MAX_HELPED = 60  # problems whose mend is searched for; a file with more of them is no config
 _MAX_WIDTH = 110  # columns of a source line that are shown
+_MAX_SAID = 2_000  # characters of a message, which may quote a word of any length
 _MAX_STRING = 40  # characters of a string value that are quoted in a message
 _UNPRINTABLE = (
     r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"  # compiled when it is needed
@@ -70,6 +71,7 @@ def render(problem: Problem) -> str:
     from falsework.leaks import hidden  # only a mistake needs it
 
     what = f"{dotted(problem.path)}: {problem.what}" if problem.path else problem.what
+    what = what if len(what) <= _MAX_SAID else f"{what[:_MAX_SAID]}…"
     if problem.spot is None:
         lines = [f"{problem.where}: {what}" if problem.where else what]
     else:

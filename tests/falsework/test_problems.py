@@ -89,3 +89,12 @@ def test_what_is_missing_says_what_it_is() -> None:
         ("optimizer",): 'write [optimizer] with kind = "adamw" or "muon", or extend a file that does',
         ("train", "num_steps"): "",
     }
+
+
+@pytest.mark.parametrize("line", ["{} = 1", "optimizer.kind = '{}'", "note = {{ _ref = '{}' }}"])
+def test_a_word_without_end_is_told_by_its_beginning(line: str) -> None:
+    write("base.toml", BASE)
+    write("a.toml", line.format("a" * 100_000))
+    said = report("base.toml", "a.toml")
+    assert "a" * 1_000 in said
+    assert len(said) < 4_000
