@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from falsework.layer import Layer, Spot, Tree
-from falsework.paths import dotted, quoted
+from falsework.paths import dotted, spelled_key
 from falsework.places import Path, Places, Span, scan
 from falsework.problems import ConfigError, Problem
 from falsework.schema import value_at
 from falsework.write import spelled
 
 _RESERVED = ("extends", "schema", "why")
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class _Editing(NamedTuple):
@@ -84,7 +83,7 @@ def _edit_names(editing: _Editing) -> None:
     for path, span in editing.places.mentions:
         here = editing.new.moved(path)
         if here[-1] != path[-1] and here[:-1] == editing.new.moved(path[:-1]) and not _is_cut(editing, span):
-            editing.replace(*span, _key(str(here[-1])))
+            editing.replace(*span, spelled_key(str(here[-1])))
 
 
 def _insert(editing: _Editing, moved_away: dict[Path, str]) -> None:
@@ -94,7 +93,7 @@ def _insert(editing: _Editing, moved_away: dict[Path, str]) -> None:
     come = {path: spelled(value) for path, value in _leaves(editing.values, ()) if path not in there}
     for path, text in {**moved_away, **come}.items():
         if not _insert_in_table(editing, path, text):
-            tables.setdefault(path[:-1], []).append(f"{_key(str(path[-1]))} = {text}")
+            tables.setdefault(path[:-1], []).append(f"{spelled_key(str(path[-1]))} = {text}")
     end = len(editing.text)
     newline = "" if editing.text.endswith("\n") else "\n"
     blocks = [f"\n[{dotted(table)}]\n" + "".join(f"{line}\n" for line in lines) for table, lines in tables.items()]
@@ -111,7 +110,7 @@ def _insert_in_table(editing: _Editing, path: Path, text: str) -> bool:
     ]
     if anchors:
         span, table = max(anchors)
-        key = ".".join(_key(str(part)) for part in path[len(table) :])
+        key = ".".join(spelled_key(str(part)) for part in path[len(table) :])
         if _holder(editing, span):
             editing.replace(span.end, span.end, f", {key} = {text}")
         else:
@@ -122,7 +121,7 @@ def _insert_in_table(editing: _Editing, path: Path, text: str) -> bool:
     for header, span in editing.places.headers.items():
         if editing.new.moved(header) == path[:-1]:
             _, line_end = _line(editing.text, span)
-            editing.replace(line_end, line_end, f"\n{_key(str(path[-1]))} = {text}")
+            editing.replace(line_end, line_end, f"\n{spelled_key(str(path[-1]))} = {text}")
             return True
     return False
 
@@ -172,10 +171,6 @@ def _leaves(values: Tree, path: Path) -> Iterator[tuple[Path, Any]]:
 
 def _value_in(text: str, span: Span) -> Any:
     return tomllib.loads(f"value = {text[span.start : span.end]}")["value"]
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else quoted(name)
 
 
 def _applied(old: Layer, edits: list[tuple[Span, str]]) -> bytes:

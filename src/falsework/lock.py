@@ -52,11 +52,6 @@ def lock_faults(text: str, table: Table, schema_version: int, migrations: Mappin
     return [*faults, *changes, *([f"schema {schema_version} has been released: {mend}"] if changes else [])]
 
 
-def is_fresh(text: str, table: Table, schema_version: int) -> bool:
-    """Whether this is the lock of exactly this schema."""
-    return text == lock_text(table, schema_version)
-
-
 def _read(text: str) -> Tree:
     """The lock as data, of which every part that is asked for is there."""
     try:

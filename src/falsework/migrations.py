@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from falsework.layer import Tree
 from falsework.places import Path
 from falsework.profiles import is_table
+from falsework.schema import value_at
 
 _PART = re.compile(r"(\*|[A-Za-z]\w*)(?:<(\w+)>)?")
 _FIELDS = {
@@ -78,7 +79,9 @@ def matches(path: Path, pattern: Pattern, *trees: Tree) -> bool:
     for depth, part in enumerate(pattern):
         if part.name not in ("*", path[depth]):
             return False
-        kind = next((kind for tree in trees if (kind := _kind_at(tree, path[: depth + 1])) is not None), None)
+        kind = next(
+            (kind for tree in trees if (kind := value_at(tree, (*path[: depth + 1], "kind"))) is not None), None
+        )
         if part.kinds is not None and kind is not None and kind not in part.kinds:
             return False
     return True
@@ -125,13 +128,6 @@ def _of_kind(table: Tree, below: Any, path: Path, part: Part, rest: Pattern) -> 
     for name, body in when.items() if isinstance(when, dict) else ():
         if is_table(body) and (part.kinds is None or name in part.kinds):
             yield from _below(body, below, (*path, "_when", name), rest)
-
-
-def _kind_at(tree: Tree, path: Path) -> Any:
-    node: Any = tree
-    for part in path:
-        node = node.get(part) if isinstance(node, dict) else None
-    return node.get("kind") if isinstance(node, dict) else None
 
 
 def _with_later_kinds(pattern: Pattern, later: Sequence[Step]) -> Pattern:

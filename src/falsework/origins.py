@@ -13,6 +13,7 @@ from typing import NamedTuple, Union
 from falsework.layer import Layer, Spot
 from falsework.layers import shown_path
 from falsework.places import Path
+from falsework.schema import value_at
 
 
 class Piece(NamedTuple):
@@ -107,7 +108,7 @@ def spot_of_table(layers: Sequence[Layer], origins: Origins, path: Path, experim
         if isinstance(origin, Written):
             return Spot(layers[origin.layer], origin.table, "header")
         for layer in reversed(layers):
-            if _holds_table(layer, path[:length]):
+            if isinstance(value_at(layer.values, path[:length]), dict):
                 return Spot(layer, path[:length], "header")
     return Spot(experiment)
 
@@ -127,13 +128,6 @@ def default_place(default: Default) -> str:
         if file and line:
             return f"default {shown_path(FilePath(file).absolute())}:{line}"
     return f"default {default.owner.__qualname__}.{default.field}"
-
-
-def _holds_table(layer: Layer, path: Path) -> bool:
-    node: object = layer.values
-    for part in path:
-        node = node.get(part) if isinstance(node, dict) else None
-    return isinstance(node, dict)
 
 
 def _line_of_field(file: FilePath, owner: str, field: str) -> int | None:

@@ -16,6 +16,11 @@ def quoted(text: str) -> str:
     return '"' + _MUST_ESCAPE.sub(_escape, text) + '"'
 
 
+def spelled_key(name: str) -> str:
+    """The name as a key: in quotes where it has to be."""
+    return name if _BARE.fullmatch(name) else quoted(name)
+
+
 def dotted(path: Path) -> str:
     """The path as one would write it in TOML; list positions in brackets: `data.mix."a b".weights[2]`."""
     spelled = ""
@@ -23,8 +28,7 @@ def dotted(path: Path) -> str:
         if isinstance(part, int):
             spelled += f"[{part}]"
         else:
-            name = part if _BARE.fullmatch(part) else quoted(part)
-            spelled += f".{name}" if spelled else name
+            spelled += f".{spelled_key(part)}" if spelled else spelled_key(part)
     return spelled
 
 

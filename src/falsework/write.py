@@ -5,27 +5,25 @@
 For files that people go on editing. A resolved config is dump.py's business. Nothing here touches the disk.
 """
 
-import re
 from typing import Any
 
 from falsework.layer import Tree
-from falsework.paths import quoted
+from falsework.paths import quoted, spelled_key
+from falsework.profiles import is_table
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _MAX_WIDTH = 120  # columns; a longer list is broken
-_BODIES = ("_when", "_every")  # words whose tables hold ordinary keys
 
 
 def layer_text(head: Tree, values: Tree) -> str:
     """A whole file: the reserved keys in `head`, then the values, each table once. It parses to the same data."""
     lines = [_pair(key, value) for key, value in head.items()]
-    plain = {key: value for key, value in values.items() if not _has_header(value)}
+    plain = {key: value for key, value in values.items() if not is_table(value)}
     if lines and plain:
         lines.append("")
     lines += [_pair(key, value) for key, value in plain.items()]
     for key, value in values.items():
-        if _has_header(value):
-            lines += _table(value, _spelled_key(key))
+        if is_table(value):
+            lines += _table(value, spelled_key(key))
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
@@ -38,38 +36,25 @@ def spelled(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(spelled(item) for item in value)}]"
     if isinstance(value, dict):
-        pairs = ", ".join(f"{_spelled_key(key)} = {spelled(item)}" for key, item in value.items())
+        pairs = ", ".join(f"{spelled_key(key)} = {spelled(item)}" for key, item in value.items())
         return f"{{ {pairs} }}" if pairs else "{}"
     return str(value)
-
-
-def is_directive(value: object) -> bool:
-    """Whether a table stands for a value: `{ _ref = ... }`."""
-    return isinstance(value, dict) and any(key.startswith("_") and key not in _BODIES for key in value)
-
-
-def _has_header(value: object) -> bool:
-    return isinstance(value, dict) and not is_directive(value)
 
 
 def _table(values: Tree, header: str) -> list[str]:
     """The lines of one table and those below it, `kind` first; a header is left out where only tables follow."""
     kind_first = sorted(values, key=lambda key: key != "kind")
-    pairs = [_pair(key, values[key]) for key in kind_first if not _has_header(values[key])]
+    pairs = [_pair(key, values[key]) for key in kind_first if not is_table(values[key])]
     lines = ["", f"[{header}]", *pairs] if pairs or not values else []
     for key, value in values.items():
-        if _has_header(value):
-            lines += _table(value, f"{header}.{_spelled_key(key)}")
+        if is_table(value):
+            lines += _table(value, f"{header}.{spelled_key(key)}")
     return lines
 
 
 def _pair(key: str, value: Any) -> str:
-    line = f"{_spelled_key(key)} = {spelled(value)}"
+    line = f"{spelled_key(key)} = {spelled(value)}"
     if len(line) <= _MAX_WIDTH or not isinstance(value, list):
         return line
     items = "".join(f"    {spelled(item)},\n" for item in value)
-    return f"{_spelled_key(key)} = [\n{items}]"
-
-
-def _spelled_key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else quoted(key)
+    return f"{spelled_key(key)} = [\n{items}]"
