@@ -233,10 +233,15 @@ def _refuse_unknown(filling: Filling, table: Tree, shape: Table, path: Path) -> 
     kind = table.get("kind")
     if len(filling.problems) >= MAX_HELPED:
         return  # enough has been said, and each table would look through all of it
-    reported = {problem.path for problem in filling.problems}
+    reported = {(id(problem.spot.layer), problem.spot.path) for problem in filling.problems if problem.spot}
     for name in table:
-        if name not in shape.fields and name != "kind" and (*path, name) not in reported:
-            spot = spot_of_value(filling.layers, filling.origins, (*path, name)) or filling.header((*path, name))
-            what = f"unknown key for kind {kind}" if kind else "unknown key"
-            mend = help_for_key(name, table[name], shape, None, filling.root)
-            filling.refuse((*path, name), what, spot._replace(part="key"), mend)
+        if name in shape.fields or name == "kind":
+            continue
+        spot = spot_of_value(filling.layers, filling.origins, (*path, name)) or filling.header((*path, name))
+        if (id(spot.layer), spot.path) in reported:
+            continue
+        what = f"unknown key for kind {kind}" if kind else "unknown key"
+        mend = help_for_key(name, table[name], shape, None, filling.root)
+        if "_every" in spot.path and "_when" not in spot.path:
+            mend = f"for the kinds that have it: [{dotted(spot.path[:-1])}._when.KIND]"
+        filling.refuse((*path, name), what, spot._replace(part="key"), mend)

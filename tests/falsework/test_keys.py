@@ -111,3 +111,12 @@ def test_an_unknown_key_is_reported_once_even_when_its_kind_comes_late() -> None
 def test_append_and_prepend_may_stand_together() -> None:
     config = on_base("data.kind = 'python_source'\ndata.tags = { _append = ['z'], _prepend = ['a'] }")
     assert config.value.data.tags == ("a", "python", "z")
+
+
+def test_what_a_profile_says_wrongly_is_told_once_and_for_which_kinds_it_is_right() -> None:
+    wrong_for_gpt = "[model._when.gpt]\nwidth = 1"
+    assert on_base_wrong(wrong_for_gpt) == ["a.toml:2:1: model._when.gpt.width: unknown key"]
+    evals = "[eval.a]\nkind = 'completions'\n[eval.b]\nkind = 'bits_per_byte'\n[eval.c]\nkind = 'completions'\n"
+    every = f"{evals}[eval._every]\nmax_bytes = 3"
+    assert on_base_wrong(every) == ["a.toml:8:1: eval.a.max_bytes: unknown key for kind completions"]
+    assert helps(every) == ["for the kinds that have it: [eval._every._when.KIND]"]
