@@ -33,7 +33,14 @@ except ModuleNotFoundError:
 
 def parser_of(doc: str | None) -> argparse.ArgumentParser:
     """A parser whose help begins with the tool's own docstring."""
-    return argparse.ArgumentParser(description=doc, formatter_class=_formatter)
+    return _Parser(description=doc, formatter_class=_formatter)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """What is wrong with the arguments. Layers stand beside their file for train.py, and joined to it here."""
+        is_layer = message.startswith("unrecognized") and message.endswith(".toml")
+        super().error(f"{message}{'; a layer is joined to its file: FILE+LAYER' if is_layer else ''}")
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:

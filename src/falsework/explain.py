@@ -182,8 +182,9 @@ def _profile_places(config: Config, path: Path) -> dict[str, str]:
 
 def _unknown(config: Config, key: str, path: Path) -> Problem:
     """Nothing is called like this; what is."""
-    if not path:
-        return Problem(f"{visible(repr(key))} is no dotted path", where=config.name, help="for example optimizer.lr")
+    if not path or key.endswith(".toml"):
+        mend = "a layer is joined to its file: FILE+LAYER" if key.endswith(".toml") else "for example optimizer.lr"
+        return Problem(f"{visible(repr(key))} is no dotted path", where=config.name, help=mend)
     mend = meant_path(path, list(_paths(config.tree, ())), config.table)
     return Problem(f"there is no {key}", where=config.name, help=mend)
 

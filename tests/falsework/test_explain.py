@@ -100,6 +100,13 @@ def test_what_is_not_there_is_one_error(key: str) -> None:
     assert ("did you mean optimizer.lr?" in str(caught.value)) == (key != "nothing.at.all")
 
 
+@pytest.mark.parametrize("layer", ["profiles/debug.toml", "debug.toml"])
+def test_a_layer_in_the_place_of_a_key_is_to_be_joined(layer: str) -> None:
+    write("base.toml", BASE)
+    with pytest.raises(ConfigError, match=r"a layer is joined to its file: FILE\+LAYER"):
+        explain(load("base.toml"), layer)
+
+
 @pytest.mark.parametrize("key", ["not a key", "", "data.tags[0]"])
 def test_what_is_no_path_is_said_to_be_none(key: str) -> None:
     write("base.toml", BASE)

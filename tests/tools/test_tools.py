@@ -74,6 +74,12 @@ def test_explain_tells_one_value_or_all() -> None:
     assert "did you mean optimizer.lr?" in trouble.stderr
 
 
+def test_a_layer_beside_its_file_is_to_be_joined() -> None:
+    beside = run("eject", "configs/01_base.toml", "configs/profiles/debug.toml")
+    assert (beside.returncode, beside.stdout) == (2, "")
+    assert beside.stderr.endswith("; a layer is joined to its file: FILE+LAYER\n")
+
+
 def test_new_configs_at_once_get_numbers_of_their_own() -> None:
     tool = [sys.executable, str(ROOT / "tools" / "new_config"), "1"]
     started = [
