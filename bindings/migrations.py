@@ -20,7 +20,10 @@ class Renamed(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """A key is gone. `was` is the value that the code now always has; None if the key had no effect at all."""
+    """A key is gone. `was` is the value that the code now always has; None if the key had no effect at all.
+
+    A kind can go too, `Removed("schedule<wsd>")`: an old file that says it is an error at its place.
+    """
 
     path: str
     was: Any = None

@@ -161,8 +161,8 @@ def _gone(old: Mapping[str, Tree], new: Mapping[str, Tree], steps: Sequence[Step
     for path in old:
         if path in new or _is_said(path, steps, "Renamed", "Removed", "ValueMapped"):
             continue
-        if not _is_of_unknown_kind(path, new) or _is_said(path[: path.rindex("<")], steps, "ValueMapped"):
-            yield f"{path}: gone; write Renamed or Removed"  # of all fields of a kind, the component's line speaks
+        if not _is_of_unknown_kind(path, new):  # of a kind that is gone with all its fields, one line speaks
+            yield f"{path}: gone; write Renamed or Removed"
 
 
 def _come(old: Mapping[str, Tree], new: Mapping[str, Tree], steps: Sequence[Step]) -> Iterator[str]:
@@ -179,7 +179,11 @@ def _changed(old: Mapping[str, Tree], new: Mapping[str, Tree], steps: Sequence[S
         if path not in new:
             continue
         was, now = old[path], new[path]
-        if not _is_wider(was, now) and not _is_said(path, steps, "ValueMapped", "Removed"):
+        if was["type"] == now["type"] == "component":
+            gone = (f"{path}<{kind}>" for kind in was["options"] if kind not in now["options"])
+            unsaid = (kind for kind in gone if not _is_said(kind, steps, "ValueMapped", "Removed"))
+            yield from (f"{kind}: gone; write ValueMapped for {path}.kind, or Removed" for kind in unsaid)
+        elif not _is_wider(was, now) and not _is_said(path, steps, "ValueMapped", "Removed"):
             yield f"{path}: {_shown(was)} was its type, and {_shown(now)} is; write ValueMapped"
         defaults = [repr(_shared(line.get("default"), path, old, new)) for line in (was, now)]
         if "default" in was and defaults[0] != defaults[1] and not _is_said(path, steps, "DefaultChanged"):

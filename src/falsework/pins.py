@@ -59,13 +59,18 @@ def _pin_of(step: Step, later: Sequence[Step]) -> _Pin | None:
         names, theirs = ([part.name for part in parts] for parts in (pattern, after.pattern))
         if names[: len(theirs)] != theirs:
             continue
-        if after.word == "Removed":
+        if after.word == "Removed" and _is_all_of(pattern[len(theirs) - 1].kinds, after.pattern[-1].kinds):
             return None
         if after.word == "Renamed":
             pattern = with_new_name(pattern, after.pattern, after.value)
         elif after.word == "ValueMapped" and len(names) == len(theirs) and not isinstance(value, list | dict):
             value = after.value.get(value, value)
     return _Pin(step.version, pattern, value)
+
+
+def _is_all_of(kinds: frozenset[str] | None, gone: frozenset[str] | None) -> bool:
+    """Whether nothing of these kinds is left without those that are gone; None are all kinds."""
+    return gone is None or (kinds is not None and kinds <= gone)
 
 
 def _absent(merged: Merged, pattern: Pattern, root: Table, versions: Versions) -> Iterator[tuple[Path, int, Tree]]:

@@ -126,6 +126,9 @@ def _move(upgrading: _Upgrading, step: Step, here: Path) -> None:
 
 def _remove(upgrading: _Upgrading, step: Step) -> None:
     key = step.pattern[-1].name
+    if step.pattern[-1].kinds is not None:
+        _remove_kind(upgrading, step, step.pattern[-1].kinds)
+        return
     for table, path in list(bodies(upgrading.values, upgrading.below, step.pattern[:-1])):
         if key not in table:
             continue
@@ -138,6 +141,17 @@ def _remove(upgrading: _Upgrading, step: Step) -> None:
             what = f"this key is gone, and the code now does what {spelled(step.value)} did"
             upgrading.refuse(step, here, what, "take the line out; the old behaviour is that of the old code")
             _take(upgrading.values, here)
+
+
+def _remove_kind(upgrading: _Upgrading, step: Step, kinds: frozenset[str]) -> None:
+    """Take out what holds while such a kind is in force. A table that says the kind is an error of the key check."""
+    of_any_kind = (*step.pattern[:-1], step.pattern[-1]._replace(kinds=None))
+    for table, path in list(bodies(upgrading.values, upgrading.below, of_any_kind)):
+        when = table.get("_when")
+        for kind in sorted(kinds.intersection(when)) if isinstance(when, dict) else ():
+            body = (*path, "_when", kind)
+            upgrading.say(step, body, f"{dotted(body)} was taken out: there is no kind {kind} any more")
+            _take(upgrading.values, body)
 
 
 def _map(upgrading: _Upgrading, step: Step) -> None:

@@ -37,6 +37,13 @@ class Other:
     width: int = field(default=1, metadata=SCIENCE)
 
 
+@frozen(kw_only=True)
+class Third:
+    """Another kind."""
+
+    depth: int = field(default=1, metadata=SCIENCE)
+
+
 def table(kinds: Mapping[str, type] | None = None, **changed: Any) -> Table:
     """A schema with the fields above, some of them changed, added, or (None) taken out, in a component and a table."""
     fields = {name: value for name, value in {**FIELDS, **changed}.items() if value is not None}
@@ -132,11 +139,23 @@ def test_a_kind_with_another_name_is_a_value_that_was_mapped() -> None:
     old = lock_text(table({"y": Other}), 1)
     new = table({"z": Other})
     assert lock_faults(old, new, 2, {}) == [
-        f'{path}: component ["x", "y"] was its type, and component ["x", "z"] is; write ValueMapped'
-        for path in ("part", "named.*")
+        f"{path}<y>: gone; write ValueMapped for {path}.kind, or Removed" for path in ("part", "named.*")
     ]
     steps = (ValueMapped("part.kind", {"y": "z"}), ValueMapped("named.*.kind", {"y": "z"}))
     assert lock_faults(old, new, 2, {2: steps}) == []
+
+
+def test_a_kind_that_is_gone_is_removed_by_its_name_and_no_other_is() -> None:
+    old, new = lock_text(table({"y": Other, "z": Third}), 1), table()
+    gone = [
+        f"{path}<{kind}>: gone; write ValueMapped for {path}.kind, or Removed"
+        for path in ("part", "named.*")
+        for kind in "yz"
+    ]
+    assert lock_faults(old, new, 2, {}) == gone
+    said = (Removed("part<y>"), Removed("named.*<y>"))
+    assert lock_faults(old, new, 2, {2: said}) == [gone[1], gone[3]]
+    assert lock_faults(old, new, 2, {2: (*said, Removed("part<z>"), Removed("named.*<z>"))}) == []
 
 
 def test_versions_that_do_not_follow_are_refused() -> None:

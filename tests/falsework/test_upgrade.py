@@ -2,10 +2,11 @@
 
 import pytest
 
-from bindings.migrations import Added, DefaultChanged, Renamed, ValueMapped
+import falsework
+from bindings.migrations import Added, DefaultChanged, Removed, Renamed, ValueMapped
 from falsework import ConfigError
 from falsework.migrations import compile_steps
-from tests.falsework.toy import BASE, write
+from tests.falsework.toy import BASE, KINDS, Run, write
 from tests.falsework.versions import OLD, load
 
 
@@ -144,3 +145,17 @@ def test_what_is_no_step_is_the_authors_mistake() -> None:
 def test_a_kind_with_a_new_name_is_known_by_both_to_the_steps_before() -> None:
     steps = compile_steps({2: (Renamed("a<x>.b", "a<x>.c"), ValueMapped("a.kind", {"x": "y"}))})
     assert steps[0].pattern[0].kinds == frozenset({"x", "y"})
+
+
+def test_a_kind_that_is_gone_takes_along_what_was_said_for_it_and_nothing_else() -> None:
+    steps = (DefaultChanged("model.num_heads", was=2), Removed("model<rnn>"))
+    write("a.toml", f"schema = 1\n{BASE}\n[model._when.rnn]\nwidth = 3\n")
+    config = falsework.load(["a.toml"], root=Run, kinds=KINDS, schema_version=2, migrations={2: steps})
+    assert (config.value.model.num_layers, config.value.model.num_heads) == (6, 2)
+    assert [str(upgrade) for upgrade in config.upgrades] == [
+        "a.toml:13:14: schema 2: model._when.rnn was taken out: there is no kind rnn any more",
+        "schema 2: model.num_heads stays 2, the default of schema 1",
+    ]
+    write("b.toml", 'schema = 1\nextends = "a.toml"\nmodel.kind = "rnn"\n')
+    with pytest.raises(ConfigError, match=r"b\.toml:3:14: model\.kind: unknown kind rnn"):
+        falsework.load(["b.toml"], root=Run, kinds=KINDS, schema_version=2, migrations={2: steps})
