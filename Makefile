@@ -28,6 +28,7 @@ lab: $(VENV)/.can_look ## install what runs, compare, look, rate and eval need b
 test: $(VENV)/.can_test ## install what tests need, then run them
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder # by default the few tests that run long would come last
 
+# goes with falsework
 test-gpu: $(VENV)/.can_test ## run what only GPUs can check; skips with a word where there is none
 	$(BIN)/pytest tests/gpu -rs
 

@@ -55,6 +55,8 @@ def compile_steps(migrations: Mapping[int, Sequence[Any]]) -> list[Step]:
                 raise TypeError(f"migration to schema {version}: {given!r} is none of {', '.join(_FIELDS)}")
             path, value = (getattr(given, name) for name in _FIELDS[word])
             value = parse_pattern(value) if word == "Renamed" else value
+            if word == "Renamed" and (parse_pattern(path)[-1].kinds or value[-1].kinds):
+                raise TypeError(f"migration to schema {version}: a kind gets another name by ValueMapped of its `kind`")
             steps.append(Step(version, word, parse_pattern(path), value))
     return [step._replace(pattern=_with_later_kinds(step.pattern, steps[at + 1 :])) for at, step in enumerate(steps)]
 

@@ -26,7 +26,7 @@ MARK = "goes with falsework"
 GONE = {"falsework", "cattrs", "tomli_w", "tomllib"}
 NOT_COPIED = {".bench", ".git", ".venv", "runs"}
 CACHES = {"__pycache__", ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
-FOLDERS = ("src/falsework", "tests/falsework", "tests/system", "tests/tools", "configs")
+FOLDERS = ("src/falsework", "tests/falsework", "tests/gpu", "tests/system", "tests/tools", "configs")
 FILES = (
     "docs/language.md",
     "docs/porting.md",

@@ -140,6 +140,8 @@ def test_what_is_no_step_is_the_authors_mistake() -> None:
     for steps in ((("a", "b"),), (Renamed("a..b", "c"),), (Added("optimizer<>.x"),), (DefaultChanged("a-b", 1),)):
         with pytest.raises(TypeError):
             compile_steps({2: steps})
+    with pytest.raises(TypeError, match="a kind gets another name by ValueMapped"):
+        compile_steps({2: (Renamed("model<gpt>", "model<transformer>"),)})
 
 
 def test_a_kind_with_a_new_name_is_known_by_both_to_the_steps_before() -> None:
