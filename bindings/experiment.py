@@ -139,7 +139,15 @@ def _place(path: Path, error: Exception) -> str:
         frames = traceback.extract_tb(error.__traceback__)
         line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None) or 0
     what = located(error) if isinstance(error, Misfit) else error.args[0] if error.args else type(error).__name__
+    what = f"{field}: {what}" if isinstance(error, TypeError) and (field := _validated(error)) else what
     linecache.checkcache(str(path))
     source = linecache.getline(str(path), line).rstrip()
     shown = f"\n  {line} | {source}" if source else ""
     return f"{path}:{line}: {type(error).__name__}: {what}{shown}" if line else f"{path}: {error}"
+
+
+def _validated(error: TypeError) -> str:
+    """The field whose validator raised it: what attrs' own cannot compare with a bound, they do not name."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    attribute = frame.f_locals.get("attr")
+    return attribute.name if isinstance(attribute, attrs.Attribute) else ""

@@ -108,6 +108,7 @@ def test_the_run_of_a_record_is_equal_whatever_made_it() -> None:
             "from bindings.model import Gpt\n\nGpt(num_layers=1, width=7, num_heads=2, max_positions=1)\n",
             "x.py:3: Misfit: must divide width = 7 into heads of even size, got 2\n  3 | Gpt(",
         ),
+        ('from bindings.optimizer import Sgd\nSgd(lr="0.1")\n', "x.py:2: TypeError: lr: '>' not supported between"),
         (
             CHILD.replace("optimizer=Muon(lr=0.02)", "model=override(widht=4)"),
             "x.py:7: Misfit: model.widht: Gpt has no such field; did you mean width?\n  7 | run = override(",
