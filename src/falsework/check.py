@@ -83,6 +83,9 @@ class _Folder(NamedTuple):
 def check_folder(folder: str, *, load: Load, naming: Naming) -> Report:
     """All findings, file by file. Raises ConfigError when there is no such folder, or nothing in it."""
     files = _toml_files(folder)
+    if os.path.isfile(folder):
+        mend = f"name {shown_path(os.path.dirname(folder) or '.')}; tools/explain FILE checks one"
+        raise ConfigError([Problem("a file, and a folder is checked as a whole", where=folder, help=mend)])
     if not files:
         raise ConfigError([Problem("no experiments here: no TOML file in this folder", where=folder)])
     profiles = _toml_files(os.path.join(folder, PROFILES))

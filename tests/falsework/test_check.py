@@ -130,10 +130,9 @@ def test_json_is_for_scripts() -> None:
     ]
 
 
-@pytest.mark.parametrize("folder", ["gone", "configs/profiles/debug.toml"])
-def test_a_folder_without_experiments_is_trouble(folder: str) -> None:
-    with pytest.raises(ConfigError, match=f"{folder}: no experiments here"):
-        check_folder(folder, load=load_files, naming=naming())
+def test_a_folder_without_experiments_is_trouble() -> None:
+    with pytest.raises(ConfigError, match="gone: no experiments here"):
+        check_folder("gone", load=load_files, naming=naming())
 
 
 def test_this_machines_own_file_is_checked_on_every_experiment() -> None:
@@ -150,3 +149,10 @@ def test_this_machines_own_file_is_checked_on_every_experiment() -> None:
         ),
     ]
     assert "with machine on configs/01_base.toml and 1 more" in text_of(check())
+
+
+def test_a_file_in_the_place_of_the_folder_is_answered_with_its_folder() -> None:
+    write("configs/01_baseline.toml", BASE)
+    with pytest.raises(ConfigError, match="a file, and a folder is checked as a whole") as caught:
+        check_folder("configs/01_baseline.toml", load=load_files, naming=naming())
+    assert caught.value.problems[0].help.startswith("name configs;")
