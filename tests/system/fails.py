@@ -23,6 +23,8 @@ def fail_if(is_due: bool, way: str) -> None:
             time.sleep(600)
         if way == "short of memory":
             raise RuntimeError("can't allocate memory: you tried to allocate 123 bytes")
+        if way == "no batch":
+            raise OSError("stale file handle")
         raise ValueError(f"ours, on rank {RANK}")
 
 
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> int:
     from harness.ranks import Timeouts
     from harness.record import Experiment
     from harness.session import train_session
-    from tests.harness.small_job import build_job, loss_sum, tiny_model
+    from tests.harness.small_job import RaggedExamples, build_job, loss_sum, tiny_model
     from tests.system.kinds_on_two_ranks import job_of
 
     calls = iter(range(1_000))
@@ -48,6 +50,11 @@ def main(arguments: list[str]) -> int:
         fail_if(RANK == 1, way)
         return loss_sum(model, batch)
 
+    class Unreadable(RaggedExamples):
+        def batch(self, indices: Any, epochs: Any) -> Any:
+            fail_if(RANK == 1 and next(calls) == STEP, way)
+            return super().batch(indices, epochs)
+
     def failing_rows(_model: Any, items: Any) -> Any:
         fail_if(way == "in an eval" and RANK == 0, way)
         fail_if(way == "beside a long eval" and RANK == 1, way)
@@ -56,6 +63,8 @@ def main(arguments: list[str]) -> int:
         return [{"id": item} for item in items]
 
     def build(ranks: Any) -> Any:
+        if way == "no batch":
+            return build_job(examples=Unreadable(10), prefetch_steps=4)
         if way == "short of memory":
             return replace(job_of(ranks, "fsdp", "adamw"), loss_sum=short_of_memory, has_dry_run=True)
         model = tiny_model(0.0).to(ranks.device)

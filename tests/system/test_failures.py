@@ -89,6 +89,13 @@ def test_a_rank_that_hangs_is_given_up_after_the_time_of_the_config(
     assert f"{seconds}000ms" in said
 
 
+def test_a_batch_that_one_rank_cannot_make_is_said_once_with_its_step(fail: Callable[..., str]) -> None:
+    said = before_the_launcher(fail("no batch"))
+    assert said.count("data: the batch of step 5 cannot be made: stale file handle") == 1, said
+    assert "another rank is gone" not in said
+    assert "Traceback" not in said
+
+
 def test_too_little_memory_on_one_rank_of_a_model_in_shards_is_said_at_once(fail: Callable[..., str]) -> None:
     said = before_the_launcher(fail("short of memory"))
     assert said.count("the memory does not suffice for one micro-batch of 2 examples (can't allocate memory") == 1, said
