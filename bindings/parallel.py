@@ -77,6 +77,7 @@ class Fsdp:
 
             num_shards = ranks.num_processes // self.num_replicas
             shard_model(model, ranks.device, num_replicas=self.num_replicas, num_shards=num_shards)
+            ranks.expect_slow_steps()
         return True
 
 

@@ -41,7 +41,8 @@ class Ranks:
     num_processes: int
     device: torch.device
     num_threads: int
-    steady_seconds: float = math.inf  # how long the others may be late once the steps run
+    start_seconds: float = math.inf  # how long the others may be late until the first line of numbers
+    steady_seconds: float = math.inf  # and after it
 
     @property
     def is_main(self) -> bool:
@@ -114,11 +115,19 @@ class Ranks:
         if self.num_processes > 1:
             torch.distributed.barrier()
 
+    def expect_slow_steps(self) -> None:
+        """As at the start a collective that the others do not join fails after `start_seconds`: in new groups too."""
+        self._set_time_outs(self.start_seconds)
+
     def expect_steady_steps(self) -> None:
         """From now on a collective that the others do not join fails after `steady_seconds`."""
+        self._set_time_outs(self.steady_seconds)
+
+    def _set_time_outs(self, seconds: float) -> None:
+        """Of all groups of processes, since a mesh makes some of its own, which would wait for 10 or 30 minutes."""
         if self.num_processes > 1:
-            timeout = timedelta(seconds=self.steady_seconds)
-            distributed_c10d._set_pg_timeout(timeout)  # noqa: SLF001 - torch has no public way
+            for group in distributed_c10d._world.pg_map:  # noqa: SLF001 - torch has no public way
+                distributed_c10d._set_pg_timeout(timedelta(seconds=seconds), group)  # noqa: SLF001 - as above
 
     def first_to_fail(self) -> bool:
         """Whether no other rank has asked this before. Asks the launcher's store: no other rank has to be alive."""
@@ -161,6 +170,7 @@ def start_ranks(*, device: str, num_threads: int | None, timeouts: Timeouts, det
         num_processes=accelerator.num_processes,
         device=accelerator.device,
         num_threads=torch.get_num_threads(),
+        start_seconds=timeouts.start_seconds,
         steady_seconds=timeouts.steady_seconds,
     )
 

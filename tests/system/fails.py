@@ -10,6 +10,7 @@ from typing import Any
 from harness.launch import exit_with
 
 STEP, RANK = 4, int(os.environ.get("RANK", "0"))
+OF_RANK_1 = {"raised", "killed", "hung", "hung at the start", "hung in shards"}
 START_SECONDS, STEADY_SECONDS = 12, 3
 
 
@@ -42,8 +43,8 @@ def main(arguments: list[str]) -> int:
 
     def failing_loss(model: Any, batch: Any) -> Any:
         call = next(calls)
-        is_due = call == STEP and (way == "both" or (way in {"raised", "killed", "hung"} and RANK == 1))
-        fail_if(is_due or (call == 0 and way == "hung at the start" and RANK == 1), way)
+        due_at = {"hung at the start": 0, "hung in shards": 2 * STEP}.get(way, STEP)  # two micro-batches a step there
+        fail_if(call == due_at and (way == "both" or (way in OF_RANK_1 and RANK == 1)), way)
         return loss_sum(model, batch)
 
     def short_of_memory(model: Any, batch: Any) -> Any:
@@ -63,6 +64,8 @@ def main(arguments: list[str]) -> int:
         return [{"id": item} for item in items]
 
     def build(ranks: Any) -> Any:
+        if way == "hung in shards":
+            return replace(job_of(ranks, "hsdp", "adamw"), loss_sum=failing_loss, evals={})
         if way == "no batch":
             return build_job(examples=Unreadable(10), prefetch_steps=4)
         if way == "short of memory":

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import distributed_c10d
 
 from bindings.parallel import Ddp, Fsdp
 from harness.averaging import WeightAverage
@@ -28,6 +29,7 @@ WIDTH = 7  # odd, so that shards are uneven
 KINDS: dict[str, Ddp | Fsdp] = {"ddp": Ddp(), "fsdp": Fsdp(), "hsdp": Fsdp(num_replicas=2, num_shards=1)}
 OPTIMIZERS = {"muon": muon, "adamw": adamw}
 SAVED_AFTER = 3
+START_SECONDS, STEADY_SECONDS = 100, 90
 
 
 class Blocks(nn.Module):
@@ -148,12 +150,22 @@ def loss_scale(ranks: Ranks, folder: Path) -> Any:
     return found
 
 
-CASES: tuple[Callable[[Ranks, Path], Any], ...] = (kinds, half_done, loss_scale)
+def time_outs(ranks: Ranks, _folder: Path) -> Any:
+    """The seconds that each group of processes waits: with a mesh of two dimensions, and once the steps run."""
+    found = []
+    for expect in (lambda: KINDS["hsdp"].build(Blocks(), ranks), ranks.expect_steady_steps):
+        expect()
+        backends = [group._get_backend(ranks.device) for group in distributed_c10d._world.pg_map]
+        found.append([backend.options._timeout.total_seconds() for backend in backends])
+    return found
+
+
+CASES: tuple[Callable[[Ranks, Path], Any], ...] = (time_outs, kinds, half_done, loss_scale)
 
 
 def main(folder: Path) -> None:
     """Runs every case and writes {case: [of rank 0, of rank 1]}."""
-    timeouts = Timeouts(start_seconds=100, steady_seconds=100)
+    timeouts = Timeouts(start_seconds=START_SECONDS, steady_seconds=STEADY_SECONDS)
     ranks = start_ranks(device="cpu", num_threads=1, timeouts=timeouts, deterministic=False)
     results = {}
     for case in CASES:

@@ -79,7 +79,8 @@ def test_a_rank_that_is_killed_is_missed_at_once(fail: Callable[..., str], tmp_p
 
 
 @pytest.mark.parametrize(
-    ("way", "seconds", "step"), [("hung", STEADY_SECONDS, 4), ("hung at the start", START_SECONDS, 0)]
+    ("way", "seconds", "step"),
+    [("hung", STEADY_SECONDS, 4), ("hung in shards", STEADY_SECONDS, 4), ("hung at the start", START_SECONDS, 0)],
 )
 def test_a_rank_that_hangs_is_given_up_after_the_time_of_the_config(
     fail: Callable[..., str], way: str, seconds: int, step: int

@@ -63,6 +63,13 @@ def test_shards_copies_and_one_process_train_alike(
     assert resumed == straight, "a run that was killed ends with the same bits"
 
 
+def test_every_group_of_a_mesh_has_the_time_outs_of_the_config(results: dict[str, list[Any]]) -> None:
+    for at_the_start, steady in results["time_outs"]:
+        assert len(steady) == len(at_the_start) > 1
+        assert set(at_the_start) == {cases.START_SECONDS}
+        assert set(steady) == {cases.STEADY_SECONDS}
+
+
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
 def test_one_process_goes_on_with_weights_averages_and_momentum_of_two(
     two_ranks: Path, results: dict[str, list[Any]], tmp_path: Path, kind: str
