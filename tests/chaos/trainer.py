@@ -2,9 +2,10 @@
 
     .venv/bin/python tests/chaos/trainer.py --kills 30 --seed 1
 
-Every run is real: train.py in processes of its own, on one process and on two. A run is killed once or more, while it
-trains, writes a checkpoint or evaluates, goes on, and must end with the weights and the optimizer state of a run that
-nobody disturbed. Then checkpoints are cut short, flipped and removed, and the disk is filled during a save.
+Every run is real: train.py in processes of its own, on one process, on two, and on two in shards. A run is killed once
+or more, while it trains, writes a checkpoint or evaluates, goes on, and must end with the weights and the optimizer
+state of a run that nobody disturbed. Then checkpoints are cut short, flipped and removed, and the disk is filled during
+a save.
 Exit code 0 when all of it held.
 """
 
@@ -22,9 +23,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
+from harness.sharded_files import read_whole
+from harness.train_state import SHARDS
 from tests.system.conftest import ACCELERATE, TRAIN, rows, write_workplace
 
 MAX_SECONDS = 600  # of one start
@@ -37,6 +41,19 @@ checkpoint_every_steps = 4
 FILES = ("manifest.json", "model.safetensors", "optimizers.pt")
 
 
+class World(NamedTuple):
+    """On what a run is started."""
+
+    num_processes: int
+    layer: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.num_processes} process(es)" + " in shards" * bool(self.layer)
+
+
+WORLDS = (World(1), World(2), World(2, '[parallel]\nkind = "fsdp"\n'))
+
+
 def main() -> int:
     """Runs everything and says what was killed when."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -46,25 +63,22 @@ def main() -> int:
     dice = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         root = Path(folder)
-        straight = {num: straight_run(root / f"straight_{num}", num) for num in (1, 2)}
+        straight = {world: straight_run(root / f"straight {world}", world) for world in WORLDS}
         phases: Counter[str] = Counter()
         while phases.total() < arguments.kills:
-            num_processes = 1 if dice.random() < 0.7 else 2
+            world = dice.choice(WORLDS)
             at_most = min(dice.randint(1, 4), arguments.kills - phases.total())
-            killed = killed_run(root / "killed", num_processes, at_most, straight[num_processes], dice)
-            print(
-                f"{num_processes} process(es), killed while it did: {', '.join(killed) or 'nothing'}; same bits",
-                flush=True,
-            )
+            killed = killed_run(root / "killed", world, at_most, straight[world], dice)
+            print(f"{world}, killed while it did: {', '.join(killed) or 'nothing'}; same bits", flush=True)
             phases.update(killed)
         print(f"{phases.total()} kills ({dict(phases)}): every run ended with the bits of the straight one")
         for damage in (cut, flip, remove):
-            broken_checkpoint(root / "broken", damage, straight[1], dice)
+            broken_checkpoint(root / "broken", damage, straight[WORLDS[0]], dice)
             print(
                 f"newest checkpoint damaged ({damage.__name__}): said, and the run ended with the same bits", flush=True
             )
-        for num_processes in (1, 2):
-            print(full_disk(root / f"full_{num_processes}", num_processes, straight[num_processes]))
+        for world in WORLDS:
+            print(full_disk(root / f"full {world}", world, straight[world]))
     return 0
 
 
@@ -93,19 +107,19 @@ def finish(folder: Path, argument: str, num_processes: int) -> int:
         kill_all(process)
 
 
-def straight_run(folder: Path, num_processes: int) -> str:
+def straight_run(folder: Path, world: World) -> str:
     """The digest of an undisturbed run."""
-    place(folder)
-    assert finish(folder, "tiny.toml", num_processes) == 0, (folder / "out.txt").read_text()
+    place(folder, world)
+    assert finish(folder, "tiny.toml", world.num_processes) == 0, (folder / "out.txt").read_text()
     return digest(the_run(folder))
 
 
-def killed_run(folder: Path, num_processes: int, num_kills: int, expected: str, dice: random.Random) -> list[str]:
+def killed_run(folder: Path, world: World, num_kills: int, expected: str, dice: random.Random) -> list[str]:
     """What a run was doing at each kill; its end is compared."""
-    place(folder)
+    place(folder, world)
     argument, killed = "tiny.toml", list[str]()
     while len(killed) < num_kills:
-        process = start(folder, argument, num_processes)
+        process = start(folder, argument, world.num_processes)
         wait_until(lambda: told(folder) > len(killed), process)  # it has begun to train, or to evaluate
         time.sleep(dice.uniform(0.0, 0.6))
         aim, run = dice.choice(("trains", "saves", "evaluates")), the_run(folder)
@@ -116,7 +130,7 @@ def killed_run(folder: Path, num_processes: int, num_kills: int, expected: str, 
         kill_all(process)
         killed.append(phase)
         argument = str(the_run(folder).relative_to(folder))
-    assert finish(folder, argument, num_processes) == 0, (folder / "out.txt").read_text()
+    assert finish(folder, argument, world.num_processes) == 0, (folder / "out.txt").read_text()
     assert digest(the_run(folder)) == expected, f"other bits after {killed}; see {folder}"
     shutil.rmtree(folder)
     return killed
@@ -144,7 +158,7 @@ def broken_checkpoint(
     folder: Path, damage: Callable[[Path, random.Random], None], expected: str, dice: random.Random
 ) -> None:
     """A run that is started again with its newest checkpoint damaged says so and ends as if nothing had been."""
-    place(folder)
+    place(folder, WORLDS[0])
     assert finish(folder, "tiny.toml", 1) == 0
     newest = max(the_run(folder).glob("checkpoints/step_*"))
     damage(newest / dice.choice(FILES), dice)
@@ -172,15 +186,15 @@ def remove(path: Path, _dice: random.Random) -> None:
     path.unlink()
 
 
-def full_disk(folder: Path, num_processes: int, expected: str) -> str:
+def full_disk(folder: Path, world: World, expected: str) -> str:
     """A run whose disk fills up during a save says so in a line, and goes on when there is room; what was found."""
     if os.geteuid() != 0:
         return "full disk: skipped, since only root may mount a small one"
-    place(folder)
+    place(folder, world)
     with small_disk(folder / "runs") as disk:
         if disk is None:
             return "full disk: skipped, since nothing can be mounted here"
-        process = start(folder, "tiny.toml", num_processes)
+        process = start(folder, "tiny.toml", world.num_processes)
         wait_until(lambda: list((folder / "runs").glob("*/checkpoints/step_*")), process)
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
         for member in family:
@@ -193,13 +207,15 @@ def full_disk(folder: Path, num_processes: int, expected: str) -> str:
         assert code == 1, (code, said)
         before, found, after = said.partition("no room to write")
         assert found, said
-        assert "Traceback" not in (before if num_processes > 1 else before + after), said  # the launcher adds its own
+        if world.num_processes > 1:
+            after = after.partition("torch/distributed/elastic/multiprocessing/api.py")[0]  # the launcher adds its own
+        assert "Traceback" not in before + after, said
         (disk / "filler").unlink()
         run = the_run(folder)
-        assert finish(folder, str(run.relative_to(folder)), num_processes) == 0, (folder / "out.txt").read_text()
+        assert finish(folder, str(run.relative_to(folder)), world.num_processes) == 0, (folder / "out.txt").read_text()
         assert digest(run) == expected
     how = "said in a line with exit code 1, and the run went on to the same bits when there was room"
-    return f"full disk, {num_processes} process(es): {how}"
+    return f"full disk, {world}: {how}"
 
 
 def fill(path: Path) -> None:
@@ -223,10 +239,10 @@ def small_disk(path: Path) -> Iterator[Path | None]:
             subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
-def place(folder: Path) -> None:
+def place(folder: Path, world: World) -> None:
     """Where a user stands: texts, tiny.toml, and the layer that saves and evaluates more often."""
     write_workplace(folder)
-    (folder / "chaos.toml").write_text(CHAOS)
+    (folder / "chaos.toml").write_text(CHAOS + world.layer)
 
 
 def the_run(folder: Path) -> Path:
@@ -237,7 +253,12 @@ def the_run(folder: Path) -> Path:
 
 def digest(run: Path) -> str:
     """Of weights and optimizer state after the last step."""
-    content = [(run / "checkpoints" / "step_00000040" / name).read_bytes() for name in FILES[1:]]
+    last = run / "checkpoints" / "step_00000040"
+    if (last / SHARDS).is_dir():
+        tensors = sorted(read_whole(last / SHARDS, "").items())
+        content = [name.encode() + tensor.numpy().tobytes() for name, tensor in tensors]
+    else:
+        content = [(last / name).read_bytes() for name in FILES[1:]]
     return hashlib.sha256(b"".join(content)).hexdigest()
 
 
