@@ -31,7 +31,7 @@ def dry_run(job: Job, split: Split, ranks: Ranks) -> None:
         try:
             _compute(job, split, ranks)
         except (RuntimeError, MemoryError) as error:
-            said = _said(error)
+            said = lack_of_memory(error)
             if not said:
                 raise
     for parameter in job.model.parameters():
@@ -65,13 +65,13 @@ def _compute(job: Job, split: Split, ranks: Ranks) -> None:
     del set_aside
 
 
-def _said(error: RuntimeError | MemoryError) -> str:
+def lack_of_memory(error: RuntimeError | MemoryError) -> str:
     """The first line of what an allocator said, or "" for another error."""
     text = str(error).strip() or "no memory"
     is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
         words in text.lower() for words in OUT_OF_MEMORY
     )
-    return text.splitlines()[0].split("] . ")[-1].removeprefix("DefaultCPUAllocator: ") if is_memory else ""
+    return text.splitlines()[0].split("DefaultCPUAllocator: ")[-1] if is_memory else ""
 
 
 def _refusal(split: Split, said: str) -> str:

@@ -9,7 +9,7 @@ from harness import report
 from harness.claim import claimed
 from harness.console import Console
 from harness.cpu import look_for_garbage_again
-from harness.dry_run import dry_run
+from harness.dry_run import dry_run, lack_of_memory
 from harness.failure import failures_kept
 from harness.job import Job
 from harness.launch import Refused
@@ -52,7 +52,7 @@ def train_session(
         failures_kept(ranks) as failures,
         watched_peers(ranks),
     ):
-        job = build_job(ranks)
+        job = _built(build_job, ranks)
         look_for_garbage_again()
         split = split_batch(
             batch_size=job.batch_size, num_processes=ranks.num_processes, micro_batch_size=job.micro_batch_size
@@ -73,6 +73,16 @@ def train_session(
             run.event("finished" if ended.reason == "finished" else "stopped", step=ended.step, reason=ended.reason)
             console.say(report.end(job, run, ended))
             run.close()
+
+
+def _built(build_job: Callable[[Ranks], Job], ranks: Ranks) -> Job:
+    """The job. Raises Refused where the memory does not even hold the model."""
+    try:
+        return build_job(ranks)
+    except (RuntimeError, MemoryError) as error:
+        if said := lack_of_memory(error):
+            raise Refused(f"the memory does not hold the model ({said})\n  help: lower the sizes in [model]") from error
+        raise
 
 
 def _open(

@@ -72,6 +72,17 @@ def test_what_is_refused_leaves_no_run(make_job: MakeJob, tmp_path: Path) -> Non
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_model_that_no_memory_holds_is_refused(make_job: MakeJob, tmp_path: Path) -> None:
+    def build(_ranks: Ranks) -> Job:
+        return make_job(model=torch.nn.Linear(2**24, 2**22))  # 256 TiB
+
+    with pytest.raises(
+        Refused,
+        match=r"the memory does not hold the model \(can.t allocate memory: you tried to allocate 281474976710656 bytes",
+    ):
+        start(build, tmp_path / "runs")
+
+
 def test_a_world_that_was_not_launched_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")  # as a launcher sets it whose processes then do not find each other
     with pytest.raises(Refused, match="2 processes were launched, but 1 would train together"):
