@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -32,6 +33,7 @@ from harness.state import ENDS
 LAYOUT = 1  # of the index; another one is made anew
 SETTLED_AFTER_SECONDS = 3_600.0  # without a word of its end; a run that goes on after that is seen by its events
 KEEP_UNUSED_SECONDS = 86_400.0  # a connection that was opened before may still read an old part
+TELL_EVERY_SECONDS = 10.0  # a first look at ten thousand runs takes minutes
 FOLD_FACTOR = 4  # a part is made anew together with one this many times smaller, so that there are never many
 
 
@@ -89,7 +91,7 @@ def _read(folder: Path) -> list[Part]:
         parts = [
             Part(
                 folder=folder / part["name"],
-                runs={run: Stamp(*stamp) for run, stamp in part["runs"].items()},
+                runs={run: Stamp._make(stamp) for run, stamp in part["runs"].items()},
                 sizes=part["sizes"],
             )
             for part in manifest["parts"]
@@ -137,7 +139,11 @@ def _taken_in(
     """The parts with all runs that have settled; each new part is kept as soon as it is made."""
     parts = [part for part in parts if 2 * len(part.stale) <= len(part.runs)]
     missing = _missing(names, parts)
+    total, told_at = len(missing), time.monotonic()
     while missing:
+        if time.monotonic() - told_at >= TELL_EVERY_SECONDS:
+            told_at = time.monotonic()
+            print(f"index, made once: {total - len(missing):,} of {total:,} runs", file=sys.stderr, flush=True)
         batch, missing = missing[:RUNS_PER_PART], missing[RUNS_PER_PART:]
         settled = _read_settled(source, batch)
         if not settled:

@@ -126,6 +126,19 @@ def test_parts_stay_few_and_old_ones_go(root: Path, monkeypatch: pytest.MonkeyPa
     assert len(list(folder_of(root).glob("part-*"))) == len(index_module._read(folder_of(root)))
 
 
+def test_a_long_first_look_says_how_far_it_is(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(index_module, "RUNS_PER_PART", 8)
+    assert len(runs.query(root, SQL, index=True)[1]) == 20
+    assert capsys.readouterr() == ("", "")  # it took no ten seconds
+    index_module.discard(LocalSource(root), None)
+    monkeypatch.setattr(index_module, "TELL_EVERY_SECONDS", 0.0)
+    runs.query(root, SQL, index=True)
+    told = [f"index, made once: {done} of 20 runs" for done in (0, 8, 16)]
+    assert capsys.readouterr() == ("", "\n".join(told) + "\n")
+
+
 def test_an_upgrade_of_another_version_has_an_index_of_its_own(tmp_path: Path) -> None:
     root = tmp_path / "runs"
     write_run(root, "a", events=FINISHED, config={"lr": 1})
