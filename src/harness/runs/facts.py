@@ -5,7 +5,6 @@ layouts read the same; what they lack is None. Metric rows are not read here, th
 """
 
 import json
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from harness.state import ALIVE_PERIODS, ENDS, STARTS, UNTIL_FIRST_BEAT_SECONDS
 
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]  # a flat config of any age -> its keys and values as of today
 
-NO_TEXT = re.compile(rb'""\s*:|\\u(?:0000|d[89a-f])', re.IGNORECASE)  # a line without these has none
 TAIL_BYTES = 16_384  # of system.jsonl and metrics.jsonl; a row has some hundred
 
 
@@ -142,7 +140,7 @@ def rows(content: bytes | None) -> tuple[list[dict[str, Any]], int]:
 def parsed(content: bytes) -> Any:
     """JSON, with a question mark for what no database can hold or name: half a character, NUL, an empty key."""
     value = json.loads(content)
-    return _as_text(value) if NO_TEXT.search(content) else value
+    return _as_text(value) if b"\\u" in content or b'"":' in content else value
 
 
 def _as_text(value: Any) -> Any:
@@ -167,8 +165,9 @@ def _metric_ends(source: Source, run: str, problems: list[str]) -> tuple[Sequenc
     except OSError as error:
         problems.append(f"metrics.jsonl: {error.strerror or error}")
         return [], 0
-    ends = rows(head.partition(b"\n")[0])[0] + rows(tail)[0][-1:]
-    return ends, rows(tail.rpartition(b"\n")[2])[1]
+    lines = tail.split(b"\n")
+    last = next((found for line in reversed(lines) if (found := rows(line)[0])), [])
+    return rows(head.partition(b"\n")[0])[0] + last, rows(lines[-1])[1]
 
 
 def _torn_between(source: Source, run: str, problems: list[str]) -> int:

@@ -12,20 +12,27 @@ from typing import Any
 from harness.rows import finite
 
 WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-MAX_BIGINT, MAX_INTEGER = 2**63, 2**31
+BOUNDS = {"BIGINT": 2**63, "INTEGER": 2**31}
 EXACT: dict[str, set[type]] = {
     "VARCHAR": {str, type(None)},
     "JSON": {str, type(None)},
     "DOUBLE": {float, type(None)},
     "BOOLEAN": {bool, type(None)},
+    "BIGINT": {int, type(None)},
+    "INTEGER": {int, type(None)},
 }
 
 
 def fitted(kind: str, values: list[Any]) -> list[Any]:
     """The values of one column."""
-    if {type(value) for value in values} <= EXACT.get(kind, set()):
+    if set(map(type, values)) <= EXACT.get(kind, set()) and _are_within(values, BOUNDS.get(kind)):
         return values
     return [None if value is None else FIT[kind](value) for value in values]
+
+
+def _are_within(values: list[Any], bound: int | None) -> bool:
+    numbers = list(filter(None, values)) if bound else []
+    return bound is None or not numbers or -bound <= min(numbers) <= max(numbers) < bound
 
 
 def _text(value: Any) -> str:
@@ -63,8 +70,8 @@ FIT: dict[str, Callable[[Any], Any]] = {
     "VARCHAR": _text,
     "JSON": _text,
     "DOUBLE": _double,
-    "BIGINT": lambda value: _whole(value, MAX_BIGINT),
-    "INTEGER": lambda value: _whole(value, MAX_INTEGER),
+    "BIGINT": lambda value: _whole(value, BOUNDS["BIGINT"]),
+    "INTEGER": lambda value: _whole(value, BOUNDS["INTEGER"]),
     "BOOLEAN": lambda value: value if isinstance(value, bool) else None,
     "TIMESTAMP": _moment,
 }
