@@ -305,6 +305,7 @@ def test_a_running_run_is_not_thrown_away(ask: Ask, study: Path) -> None:
         (["--smooth", "1", "--metrics", "train/loss"], "--smooth 1: from 0 to below 1"),
         (["--plot", "x.png"], "--plot draws curves"),
         (["--root", "nowhere"], "nowhere: no directory of runs"),
+        (["--root", "s3://bucket/runs", "show", "1"], "show needs the run on a disk"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_its_mend(ask: Ask, arguments: list[str], error: str) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from harness.analysis import wide
 from harness.analysis.curves import MAX_CURVES, smoothed
-from harness.analysis.find import run_names
 from harness.analysis.names import unknown
 from harness.analysis.numbers import short
 from harness.analysis.overview import headline, overview, overview_text
@@ -30,7 +29,6 @@ Answer = tuple[str, int]
 def answer(options: Namespace) -> int:
     """Answers what was asked, the table of runs when nothing was, and prints it."""
     _check(options)
-    run_names(options.root)  # refuses what is no store
     from harness.runs.duck import failures
     from harness.runs.fresh import ALL
     from harness.runs.source import source_of

@@ -87,7 +87,7 @@ def backfill(options: Namespace) -> int:
     from harness.runs.backfill import backfill as backfilled
     from harness.runs.duck import failures
 
-    project = options.project or options.root.absolute().name
+    project = options.project or Path(str(options.root).partition("?")[0]).absolute().name
     try:
         sent = backfilled(
             options.root,

@@ -133,7 +133,7 @@ def source_of(location: str | os.PathLike[str]) -> Source:
 
         return ObjectSource(location)
     if not Path(location).is_dir():
-        raise Refused(f"{location}: no such folder of runs\n  help: name the folder that has the runs in it, as runs")
+        raise Refused(f"{location}: no directory of runs\n  help: name the folder that has the runs in it; --root does for tools")
     return LocalSource(location)
 
 

@@ -1,6 +1,8 @@
 """Runs on a real S3 server on loopback, read by the same views as files."""
 
+import json
 import logging
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ pytest.importorskip("pyarrow.fs")
 
 pytestmark = pytest.mark.slow  # the server alone takes seconds to be imported
 
+TOOL = Path(__file__).parents[3] / "tools" / "runs"
 VIEWS = ("runs", "configs", "hparams", "metrics", "system", "summaries", "evals", "samples", "events", "checkpoints")
 
 
@@ -72,6 +75,12 @@ def test_the_same_views_have_the_same_rows(
 def test_a_table_takes_one_line_there_too(address: str) -> None:
     table = runs.table(address, ["optimizer.lr"], ["train/loss"], where="list_contains(tags, 'keep')", index=False)
     assert table["train/loss"].tolist() == [2.0]
+
+
+def test_the_tool_asks_there_too(address: str) -> None:
+    asked = ["--sql", "SELECT experiment, train/loss FROM wide WHERE list_contains(tags, 'keep')", "--format", "json"]
+    done = subprocess.run([TOOL, "--root", address, *asked], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [{"experiment": "it's", "train/loss": 2.0}]
 
 
 def test_an_address_that_nothing_knows_is_refused() -> None:
