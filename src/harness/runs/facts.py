@@ -138,9 +138,15 @@ def rows(content: bytes | None) -> tuple[list[dict[str, Any]], int]:
 
 
 def parsed(content: bytes) -> Any:
-    """JSON, with a question mark for what no database can hold or name: half a character, NUL, an empty key."""
-    value = json.loads(content)
-    return _as_text(value) if b"\\u" in content or b'"":' in content else value
+    """JSON, with a question mark for what no database can hold or name: half a character, NUL, an empty key.
+
+    Raises ValueError for what is no JSON, or nested beyond what Python reads.
+    """
+    try:
+        value = json.loads(content)
+        return _as_text(value) if b"\\u" in content or b'"":' in content else value
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _as_text(value: Any) -> Any:

@@ -150,6 +150,8 @@ def test_what_no_database_can_say_costs_no_run_but_its_own_rows(root: Path) -> N
         summary={"seg": 0, "step": 1, "metrics": dict.fromkeys(keys, numbers)},
         why="\udfff",
     )
+    with (odd / "events.jsonl").open("a") as events:
+        events.write('{"a":' * 5_000 + "1" + "}" * 5_000 + "\n")  # deeper than Python reads
     folder = odd / "evals" / "e" / "step_00000001"
     folder.mkdir(parents=True)
     (folder / "result.json").write_text(json.dumps({"metrics": {"m\ud800": 1.0}}))
@@ -166,7 +168,7 @@ def test_what_no_database_can_say_costs_no_run_but_its_own_rows(root: Path) -> N
         assert hparams == (1.0, 2.0, 3.0, 5, 6, "? ?")
         assert con.execute("SELECT run, lr FROM hparams WHERE lr IS NOT NULL").fetchall() == [("sound", 0.1)]
         assert con.execute("SELECT value FROM metrics WHERE run = 'sound'").fetchall() == [(1.0,)]
-        assert con.execute("SELECT why FROM runs WHERE run = 'odd'").fetchall() == [("?",)]
+        assert con.execute("SELECT why, torn_lines FROM runs WHERE run = 'odd'").fetchall() == [("?", 1)]
         assert ("sound",) in con.execute("SELECT id FROM samples").fetchall()
 
 
