@@ -14,13 +14,12 @@ from harness.comparison.address import Address, visible
 from harness.comparison.reading import eval_names, read_eval, unlike
 from harness.console import table
 from harness.launch import Refused
-from harness.rows import read
+from harness.rows import WORDS, read
 from harness.state import state_of
 
 NUM_SAMPLES = 3
 SAMPLE_CHARACTERS = 300
 TEXTS = ("prompt", "completion")
-WORDS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 def finished_parent(run: Path) -> Path | None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # what JSON has no number for
+
 
 class RowWriter:
     """Appends rows to one file; a torn last line of an earlier, killed writer is closed off first."""

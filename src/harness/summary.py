@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.rows import each_row, finite
+from harness.rows import WORDS, each_row, finite
+from harness.state import STARTS
 
 NOT_METRICS = ("step", "t", "seg")
-WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Summary:
 
     def add_earlier(self, metrics: Path, events: Path, *, start: int) -> None:
         """Adds the rows of the segments before this one, which starts at step `start`, without those it undoes."""
-        starts = [row for row in each_row(events) if row.get("event") in ("started", "resumed")]
+        starts = [row for row in each_row(events) if row.get("event") in STARTS]
         kept = {
             row["seg"]: min([start, *(later["step"] for later in starts[at + 1 :])]) for at, row in enumerate(starts)
         }

@@ -16,10 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.rows import RowWriter, finite, read
+from harness.rows import WORDS, RowWriter, finite, read
 
 SAMPLES, RESULT, KEY = "samples.jsonl", "result.json", "key.json"
-NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 class Samples:
@@ -103,6 +102,6 @@ def with_numbers(row: dict[str, Any], scores: Mapping[str, Mapping[str, Any]]) -
     """A row from disk whose scores are numbers again where they are not finite; texts stay texts."""
     fields = {score[name] for score in scores.values() for name in ("field", "per") if score.get(name)}
     return {
-        key: NUMBERS[value] if key in fields and isinstance(value, str) and value in NUMBERS else value
+        key: WORDS[value] if key in fields and isinstance(value, str) and value in WORDS else value
         for key, value in row.items()
     }

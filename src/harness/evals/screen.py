@@ -15,8 +15,8 @@ from harness.analysis.numbers import short
 from harness.analysis.screen import Column, fitted
 from harness.comparison.address import Address, visible
 from harness.evals.later import result_of
-from harness.evals.samples import NUMBERS, SAMPLES, write_json
-from harness.rows import last_rows, read
+from harness.evals.samples import SAMPLES, write_json
+from harness.rows import WORDS, last_rows, read
 
 INTERVALS = "intervals.json"
 NUM_SAMPLES = 3
@@ -135,4 +135,4 @@ def _some(interval: dict[str, Any], key: str) -> str:
 
 
 def _float(value: Any) -> float:
-    return float(NUMBERS.get(value, value)) if value is not None else math.nan
+    return float(WORDS.get(value, value)) if value is not None else math.nan

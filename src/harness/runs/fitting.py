@@ -5,13 +5,11 @@ Nothing is converted that a person would not call the same: no text becomes a nu
 
 import datetime as dt
 import json
-import math
 from collections.abc import Callable
 from typing import Any
 
-from harness.rows import finite
+from harness.rows import WORDS, finite
 
-WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 BOUNDS = {"BIGINT": 2**63, "INTEGER": 2**31}
 EXACT: dict[str, set[type]] = {
     "VARCHAR": {str, type(None)},

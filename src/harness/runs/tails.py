@@ -8,14 +8,14 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from harness.rows import WORDS
 from harness.runs.columns import eval_point_columns
 from harness.runs.facts import Facts, rows, whole
-from harness.runs.fitting import WORDS
 from harness.runs.source import Source
 from harness.state import STARTS
+from harness.summary import NOT_METRICS
 
 PIECE_BYTES = 16_000_000
-NOT_METRICS = frozenset(("step", "t", "seg"))
 
 Tail = dict[str, Any]
 
