@@ -174,12 +174,13 @@ def goals_of(num_runs: int, found: dict[str, Any]) -> list[tuple[str, bool]]:
         goals.append((f"1,000 runs, no index: {taken:.2f} s, at most 1 s", taken <= 1))
     if num_runs == 10_000:
         for name, limit in (("table", 0.02), ("slice", 0.10)):
-            whole = seconds[f"{name}_of_store indexed"] / seconds[f"{name}_of_glob"]
-            own = (seconds[f"{name}_of_store indexed"] - seconds["nothing"]) / (
-                seconds[f"{name}_of_glob"] - seconds["nothing"]
+            ours, glob, start = found[f"{name}_of_store indexed"], found[f"{name}_of_glob"], found["nothing"]
+            whole = ours["seconds"] / glob["seconds"]
+            own, of_cpu = (
+                (ours[unit] - start[unit]) / (glob[unit] - start[unit]) for unit in ("seconds", "cpu_seconds")
             )
-            words = f"10,000 runs, {name}: {whole:.3f}x of the glob ({own:.3f}x without the start of DuckDB)"
-            goals.append((f"{words}, at most {limit}x", own <= limit))
+            words = f"{whole:.3f}x of the glob; without the start of DuckDB {own:.3f}x, of processor time {of_cpu:.3f}x"
+            goals.append((f"10,000 runs, {name}: {words}, at most {limit}x", own <= limit))
         taken, most = seconds["refresh"], max(one["megabytes"] for one in found.values() if one is not found["build"])
         goals.append((f"10 new runs among 10,000: {taken:.2f} s, at most 2 s", taken <= 2))
         ours = [one["megabytes"] for name, one in found.items() if "of_glob" not in name]
