@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from harness.analysis.screen import Column, fitted
 from tests.harness.analysis.stores import write_code, write_run
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +90,12 @@ def test_the_table_fits_the_terminal(ask: Ask, study: Path, monkeypatch: pytest.
     _, out, _ = ask()
     assert max(map(len, out.splitlines())) <= width
     assert "looked" in out.splitlines()[1]
+
+
+def test_names_that_would_look_alike_are_cut_in_their_middle() -> None:
+    cells = ["22_lr_001_23+seed_1", "22_lr_001_23+seed_2", "21_a_very_long_name_22", "short"]
+    text, _ = fitted([Column(title="run", cells=cells, right=False, least=10)], 16)
+    assert text.split("\n") == ["run", "22_lr_001_…eed_1", "22_lr_001_…eed_2", "21_a_very_long_…", "short"]
 
 
 def test_texts_with_line_ends_and_controls_stay_on_the_line_of_their_row(ask: Ask, study: Path) -> None:

@@ -64,15 +64,18 @@ def fitted(columns: Sequence[Column], width: int) -> tuple[str, list[str]]:
     widths = _widths(kept, width)
     num_head_lines = max(len(column.head) for column in kept)
     heads = [[""] * (num_head_lines - len(column.head)) + column.head for column in kept]
-    rows = [*zip(*heads, strict=True), *zip(*(column.cells for column in kept), strict=True)]
+    columns_cut = [
+        [*(_cut(head, width) for head in heads_of), *_all_cut(column.cells, width)]
+        for column, heads_of, width in zip(kept, heads, widths, strict=True)
+    ]
     lines = [
         (" " * GAP)
         .join(
-            _cell(text, cell_width, right=column.right)
-            for text, cell_width, column in zip(row, widths, kept, strict=True)
+            text.rjust(width) if column.right else text.ljust(width)
+            for text, width, column in zip(row, widths, kept, strict=True)
         )
         .rstrip()
-        for row in rows
+        for row in zip(*columns_cut, strict=True)
     ]
     return "\n".join(lines), left_out
 
@@ -101,7 +104,19 @@ def _widths(columns: Sequence[Column], width: int) -> list[int]:
     return widths
 
 
-def _cell(text: str, width: int, *, right: bool) -> str:
-    if len(text) > width:
-        text = text[: max(0, width - 1)] + CUT
-    return text.rjust(width) if right else text.ljust(width)
+def _all_cut(cells: Sequence[str], width: int) -> list[str]:
+    """The cells within this width; those that would look like another that differs are cut in their middle."""
+    cut = [_cut(cell, width) for cell in cells]
+    meant: dict[str, set[str]] = {}
+    for cell, text in zip(cells, cut, strict=True):
+        meant.setdefault(text, set()).add(cell)
+    return [
+        _cut(cell, width, num_last=(width - 1) // 3) if len(meant[text]) > 1 else text
+        for cell, text in zip(cells, cut, strict=True)
+    ]
+
+
+def _cut(text: str, width: int, *, num_last: int = 0) -> str:
+    if len(text) <= width:
+        return text
+    return text[: max(0, width - 1 - num_last)] + CUT + text[len(text) - num_last :]
