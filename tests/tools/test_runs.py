@@ -236,6 +236,10 @@ def test_the_code_of_two_runs_is_compared(ask: Ask, study: Path) -> None:
     assert f"uncommitted in {second.name}:\ndiff --git a/configs/x.toml" in out
     assert "train.py" not in out
     assert ask("code", first.name, first.name)[0] == 0
+    write_code(second / "segments/001", "bbb", {"src/model.py": "x = 3\n", "train.py": "same\n"})
+    told = f"{second.name} went on with other code in segment 001: src/model.py\n"
+    assert ask("code", first.name, second.name)[1].endswith(told)
+    assert ask("code", second.name, second.name)[1].count(told) == 1
 
 
 def test_what_people_say_stands_beside_the_runs(ask: Ask, study: Path) -> None:

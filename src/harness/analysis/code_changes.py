@@ -10,26 +10,28 @@ from pathlib import Path
 
 MAX_FILE_BYTES = 2_000_000  # of one file of a snapshot; a larger one is said to differ, not shown
 MAX_FILES = 5_000
+MAX_FILES_NAMED = 4
 PATCHED_FILE = re.compile(r"^diff --git a/(?P<file>.+?) b/.+$", re.MULTILINE)
 
 
 def code_changes(before: Path, after: Path) -> str:
     """The report: both commits, a unified diff of the source files, and what else was uncommitted in one alone.
 
-    Empty when the code is the same.
+    Runs are compared as they started; one that went on with other code is told. Empty when the code is the same.
     """
     commits = _commit(before), _commit(after)
     sources = _sources(before / "code/source"), _sources(after / "code/source")
     diff = _source_diff(*sources)
     elsewhere = _patch_diff(before, after, known=sources[0].keys() | sources[1].keys())
-    if commits[0] == commits[1] and not diff and not elsewhere:
+    later = [*_later(before), *([] if after == before else _later(after))]
+    if commits[0] == commits[1] and not diff and not elsewhere and not later:
         return ""
     head = [
         f"--- {before.name}: commit {commits[0] or 'unknown'}",
         f"+++ {after.name}: commit {commits[1] or 'unknown'}",
         *([] if diff else ["the source files are the same"]),
     ]
-    return "\n".join([*head, *diff, *elsewhere]) + "\n"
+    return "\n".join([*head, *diff, *elsewhere, *later]) + "\n"
 
 
 def _commit(run: Path) -> str:
@@ -55,6 +57,21 @@ def _source_diff(before: Mapping[str, Path], after: Mapping[str, Path]) -> list[
             continue
         a, b = (f"{letter}/{name}" if side is not None else "/dev/null" for letter, side in (("a", old), ("b", new)))
         lines += difflib.unified_diff(_lines(old), _lines(new), a, b, lineterm="")
+    return lines
+
+
+def _later(run: Path) -> list[str]:
+    """A line for each time that a run went on with other source than it had started with."""
+    start = _sources(run / "code/source")
+    lines = []
+    for folder in sorted(run.glob("segments/*/code")):
+        then = _sources(folder / "source")
+        names = [
+            name for name in sorted(start.keys() | then.keys()) if _bytes(start.get(name)) != _bytes(then.get(name))
+        ]
+        if names:
+            shown = ", ".join(names[:MAX_FILES_NAMED]) + (", ..." if len(names) > MAX_FILES_NAMED else "")
+            lines.append(f"{run.name} went on with other code in segment {folder.parent.name}: {shown}")
     return lines
 
 
