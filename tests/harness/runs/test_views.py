@@ -165,7 +165,7 @@ def test_a_name_that_no_run_has_is_one_clear_error(store: Path, wrong: dict[str,
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="no such folder"):
+    with pytest.raises(Refused, match="no directory of runs"):
         runs.open(tmp_path / "nowhere")
 
 
