@@ -92,6 +92,24 @@ def test_marks_made_by_keyboard_outlive_a_reload_and_kill_9(tmp_path: Path, tab:
     assert sum(row["event"] == "looked" for row in notes(tmp_path)) >= 2
 
 
+def test_flips_are_gone_through_by_keyboard_and_take_no_marks(tmp_path: Path, tab: Page, serve: Serve) -> None:
+    names = ("01_a-20261123T180000Z-0001", "01_b_02-20261123T190000Z-0002")
+    for name, parses in zip(names, (True, False), strict=True):
+        make_run(tmp_path, name, [{"id": f"i{at}", "completion": f"{name} {at}", "parses": parses} for at in range(3)])
+    tab.goto(serve(tmp_path, *names).address)
+    expect(tab.locator(".flip")).to_have_count(3)
+    tab.wait_for_load_state()
+    tab.keyboard.press("j")
+    tab.keyboard.press("1")
+    tab.keyboard.press("j")
+    expect(tab.locator(".sample.now")).to_contain_text("i1")
+    tab.wait_for_timeout(2_500)  # longer than a look takes to be counted
+    assert tab.locator("#said").inner_text() == ""
+    tab.keyboard.press("o")
+    expect(tab.locator(".sample")).to_contain_text(f"{names[1]} 1")
+    assert {note["run"] for note in notes(tmp_path)} <= {names[1]}
+
+
 def test_ten_thousand_samples_page_in_under_a_second(tmp_path: Path, tab: Page, serve: Serve) -> None:
     rows = [{"id": f"p{number}", "completion": "word " * 100, "parses": number != 77} for number in range(10_000)]
     make_run(tmp_path, rows=rows)

@@ -130,7 +130,7 @@ def _clustered(values: Mapping[str, float], clusters: Mapping[str, str], *, is_s
     if num_clusters < 2:
         return _unknown(float(numbers.mean()) if ids else math.nan, len(ids), method)
     fit = OLS(numbers, np.ones(len(ids))).fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
-    mean, error = float(fit.params[0]), float(fit.bse[0])
+    mean, error = math.fsum(values.values()) / len(ids), float(fit.bse[0])  # without the dust of OLS around 0
     low, high = _wilson_of_clusters(mean, error, num_clusters) if is_share else fit.conf_int(alpha=1 - CONFIDENCE)[0]
     return Interval(
         mean=mean,

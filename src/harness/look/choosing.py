@@ -26,6 +26,7 @@ class Choice:
     """What a person asked for."""
 
     order: str = "start"
+    by: str = ""  # the metric that says what is worse; the eval's first one when empty
     seed: int = 0
     search: str = ""
     mark: str = ""  # one of MARKS
@@ -73,7 +74,8 @@ def _ordered(samples: Samples, choice: Choice) -> list[int]:
         return places
     kept = PAGE_SIZE if choice.order == "start" else 0
     sign = 1 if choice.order == "best" else -1
-    return places[:kept] + sorted(places[kept:], key=lambda place: sign * badness(samples.rows[place], samples.score))
+    score = samples.score(choice.by)
+    return places[:kept] + sorted(places[kept:], key=lambda place: sign * badness(samples.rows[place], score))
 
 
 def _is_wanted(row: Row, choice: Choice, said: Mapping[str, Said]) -> bool:

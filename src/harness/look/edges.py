@@ -24,7 +24,8 @@ def _edge_words(parent: Path, run: Path, _of_parent: float, _of_run: float) -> t
         compared, _ = compare_runs(parent, run)
     except Refused:
         return ()
-    return tuple(edge_word(one) for one in compared[:MAX_WORDS])
+    those_that_tell_first = sorted(compared, key=lambda one: one.verdict.word == "cannot tell")
+    return tuple(edge_word(one) for one in those_that_tell_first[:MAX_WORDS])
 
 
 def edge_word(one: Compared) -> dict[str, str]:

@@ -58,7 +58,7 @@ def lab_values(asked: Mapping[str, str], store: Any, science: Science) -> dict[s
         "keys": keys,
         "offered": [*keys, *(key for key in known if key not in keys)][:MAX_KEYS_OFFERED],
         "rows": [] if is_grouped else rows,
-        "groups": _groups(rows, science) if is_grouped else [],
+        "groups": _groups(rows, science, is_sorted=bool(sort)) if is_grouped else [],
         "is_grouped": is_grouped,
         "link": lambda **change: "?" + _with(query, change),
         "number_link": number_link,
@@ -69,7 +69,8 @@ def number_link(run: str, key: str, *, order: str = "worst") -> str:
     """The address of the raw rows behind a metric of a run."""
     parts = key.split("/")
     if parts[0] == "eval" and len(parts) == 3:
-        return f"/run/{quote(run)}/eval/{quote(parts[1], safe='')}?order={order}"
+        said = urlencode({"order": order, "by": parts[2]}, errors="replace")
+        return f"/run/{quote(run)}/eval/{quote(parts[1], safe='')}?{said}"
     return f"/run/{quote(run)}/rows?key={quote(key, safe='')}"
 
 
@@ -102,9 +103,9 @@ def edge_json(request: Request) -> Response:
     return JSONResponse({"words": edge_words(parent, root / run) if parent else []})
 
 
-def _groups(rows: Sequence[Mapping[str, Any]], science: Science) -> list[Replicates]:
-    """Runs that differ in their seed alone, together."""
-    return replicates(
+def _groups(rows: Sequence[Mapping[str, Any]], science: Science, *, is_sorted: bool) -> list[Replicates]:
+    """Runs that differ in their seed alone, together; in the order of their first runs where one was asked for."""
+    groups = replicates(
         [
             SeededRun(
                 run=row["run"],
@@ -121,6 +122,8 @@ def _groups(rows: Sequence[Mapping[str, Any]], science: Science) -> list[Replica
         ],
         science=science,
     )
+    places = {row["run"]: place for place, row in enumerate(rows)}
+    return sorted(groups, key=lambda group: min(places[run] for run in group.runs)) if is_sorted else groups
 
 
 def _page(text: str | None, total: int, size: int) -> int:
@@ -146,4 +149,5 @@ def eval_page(request: Request) -> Response:
         raise Refused(f"this run kept no samples of {path['eval']}")
     order = "worst" if request.query_params.get("order") == "worst" else "start"
     at = steps[0]
-    return RedirectResponse(f"/run/{quote(at.run)}/samples/{quote(at.eval)}/{at.step}?order={order}", 303)
+    query = urlencode({"order": order, "by": request.query_params.get("by", "")})
+    return RedirectResponse(f"/run/{quote(at.run)}/samples/{quote(at.eval, safe='')}/{at.step}?{query}", 303)

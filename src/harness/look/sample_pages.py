@@ -72,7 +72,7 @@ def _samples_page(request: Request, at: EvalStep) -> Response:
         orders=ORDERS,
         marks=MARKS,
         tags=sorted({tag for one in said.values() for tag in one.tags}),
-        link=lambda **change: "?" + urlencode({**vars(choice), **change}),
+        link=lambda **change: "?" + urlencode({**vars(choice), **change}, errors="replace"),
         is_cut=len(samples.rows) == MAX_ROWS,
     )
 
@@ -129,6 +129,7 @@ def _choice(query: Mapping[str, str]) -> Choice:
     """What the address asks for; what makes no sense there is as if it were not there."""
     return Choice(
         order=query.get("order", "") if query.get("order") in ORDERS else "start",
+        by=query.get("by", ""),
         seed=_whole(query.get("seed"), 0),
         search=query.get("search", "")[:1_000],
         mark=query.get("mark", "") if query.get("mark") in MARKS else "",

@@ -49,10 +49,9 @@ class Samples:
     scores: Sequence[Score]
     rows: Sequence[Row]
 
-    @property
-    def score(self) -> Score | None:
-        """What worse and better mean; None when nothing says so."""
-        return self.scores[0] if self.scores else None
+    def score(self, metric: str = "") -> Score | None:
+        """What worse and better mean: by a metric, or by the first; None when nothing says so."""
+        return next((score for score in self.scores if score.metric == metric), next(iter(self.scores), None))
 
 
 def inside(root: Path, *names: str) -> Path:

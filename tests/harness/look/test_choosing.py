@@ -22,6 +22,15 @@ def test_the_worst_come_after_twenty_at_random_and_an_error_is_worst() -> None:
     assert first.num_pages == 6
 
 
+def test_the_worst_by_another_score_of_the_eval() -> None:
+    other = Score(metric="loops", field="loops", higher_is_better=False)
+    rows = [{"id": str(at), "bits": float(at), "num_bytes": 1.0, "loops": at == 3} for at in range(5)]
+    samples = Samples(at=AT, metrics={}, scores=[SCORE, other], rows=rows)
+    assert choose(samples, Choice(order="worst"), {}).places[0] == 4
+    assert choose(samples, Choice(order="worst", by="loops"), {}).places[0] == 3
+    assert choose(samples, Choice(order="worst", by="no such metric"), {}).places[0] == 4
+
+
 def test_a_seed_gives_the_same_samples_again_and_another_gives_others() -> None:
     def places(seed: int) -> list[int]:
         return list(choose(SAMPLES, Choice(order="random", seed=seed), {}).places)

@@ -22,10 +22,15 @@ function escaped(text) { // plotly reads a small HTML of its own in names
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
+function nameOf(curve, curves) { // runs of one experiment are told apart by the end of their names
+  const isAlone = curves.filter((other) => other.experiment === curve.experiment).length === 1;
+  return escaped(isAlone ? curve.experiment : `${curve.experiment} ${curve.run.slice(-4)}`);
+}
+
 function drawCurves(chart, told, isLog) {
   const isNarrow = innerWidth < 700;
   const traces = told.curves.map((curve, at) => ({
-    type: "scatter", mode: "lines", x: curve.steps, y: curve.values, name: escaped(curve.experiment),
+    type: "scatter", mode: "lines", x: curve.steps, y: curve.values, name: nameOf(curve, told.curves),
     line: { color: COLOURS[at % COLOURS.length], dash: DASHES[Math.floor(at / COLOURS.length) % DASHES.length], width: 2 },
     hovertemplate: "step %{x}: %{y:.5g}",
   }));
@@ -106,7 +111,7 @@ function axisOf(values) { // numbers by their size, by their logarithm where the
   const at = (value) => (value === null ? null : high === low ? 0.5 : (scale(value) - scale(low)) / (scale(high) - scale(low)));
   const distinct = [...new Set(present)].sort((a, b) => a - b);
   const shown = distinct.length <= 6 ? distinct : [low, high];
-  return { ticks: shown.map((value) => String(Number(value.toPrecision(4)))), at, tickAt: (place) => at(shown[place]) };
+  return { ticks: shown.map((value) => String(Number.isInteger(value) ? value : Number(value.toPrecision(4)))), at, tickAt: (place) => at(shown[place]) };
 }
 
 function between(rank) { // from blue by grey to vermilion, which people who see two colours tell apart

@@ -6,6 +6,7 @@ const samples = [...document.querySelectorAll(".sample")];
 const keys = document.getElementById("keys");
 const ROWS_AT_ONCE = 50;
 const LOOK_MS = 1000; // a sample that was on the screen this long has been looked at
+const takesMarks = Boolean(list?.dataset.run); // items of two runs beside each other do not
 let current = -1;
 
 function announce(text) {
@@ -126,7 +127,7 @@ document.addEventListener("keydown", (pressed) => {
   if (pressed.ctrlKey || pressed.altKey || pressed.metaKey || keys?.open) return;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(pressed.target.tagName)) return;
   const sample = samples[Math.max(0, current)];
-  if (onSample[pressed.key] && sample) {
+  if (onSample[pressed.key] && sample && (takesMarks || pressed.key === "o")) {
     pressed.preventDefault();
     if (current < 0) select(0);
     onSample[pressed.key](sample);
@@ -161,7 +162,7 @@ const watcher = new IntersectionObserver((seen) => {
     }
   }
 }, { threshold: [0, 0.25, 0.5, 0.75, 1] });
-samples.forEach((sample) => watcher.observe(sample));
+if (takesMarks) samples.forEach((sample) => watcher.observe(sample));
 setInterval(async () => {
   const places = looked.splice(0, ROWS_AT_ONCE);
   if (!places.length || document.hidden) { looked = [...places, ...looked]; return; }
