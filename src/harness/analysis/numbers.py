@@ -25,6 +25,8 @@ def signed(value: float | None) -> str:
     """A difference, with its sign."""
     if value is None:
         return BLANK
+    if not math.isfinite(value):
+        return str(finite(value))
     if value == 0:
         return "0"
     return f"{value:+.3f}" if 0.0005 <= abs(value) < 1000 else f"{value:+.2g}"
