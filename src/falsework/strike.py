@@ -41,8 +41,6 @@ FILES = (
 READERS = ("tools", "tests", "benchmarks")  # floors above falsework, where whatever imports it goes
 REGISTRY = ("bindings/derived.py", "bindings/elsewhere.py", "bindings/schema.lock.toml")  # only falsework reads these
 TEMPLATES = {"tools/struck_train.py": "train.py", "tools/struck_start.py": "tools/_start.py"}
-DIFF = ("tools/diff_configs {run.path} OTHER_RUN_OR_CONFIG", "diff {run.path}/config.json OTHER_RUN/config.json")
-EDITS = {"src/harness/report.py": DIFF}  # one place each
 PINS = re.compile(r"^(cattrs|tomli[_-]w)==.*\n", re.MULTILINE)  # in constraints.txt, which is generated
 
 NOTE = """\
@@ -159,10 +157,6 @@ def _text(path: Path) -> str | None:
 def _edited(name: str, text: str) -> str:
     if name == "constraints.txt":
         text = PINS.sub("", text)
-    if name in EDITS:
-        old, new = EDITS[name]
-        assert text.count(old) == 1, f"{name} no longer says {old!r} once: bring EDITS up to date"
-        text = text.replace(old, new)
     if name.startswith("docs/") or name in ("README.md", "Makefile"):
         text = re.sub(r"configs/(\w+)\.toml[ +]configs/profiles/(\w+)\.toml", r"experiments/\2/\1+\2.py", text)
         text = re.sub(r"configs/(\w+)\.toml", r"experiments/\1.py", text)

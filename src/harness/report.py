@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.analysis.find import root_words
 from harness.job import Job
 from harness.last_screen import finished_parent, numbers, raw_samples
 from harness.ranks import Ranks
@@ -58,7 +59,7 @@ def end(job: Job, run: "RunDirectory", ended: "Ended") -> str:
 
 
 def _next(run: "RunDirectory", parent: Path | None) -> str:
+    root = root_words(run.path.parent)
     if parent is not None:
-        root = "" if parent.parent == Path("runs") else f" --root {parent.parent}"
         return f"next: tools/compare {parent.name} {run.path.name}{root} says which of these differences mean anything"
-    return f"next: tools/diff_configs {run.path} OTHER_RUN_OR_CONFIG; every row is in {run.path}/evals"
+    return f"next: tools/look {run.path.name}{root} shows every sample"

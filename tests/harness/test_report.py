@@ -46,8 +46,7 @@ def test_the_end_has_the_numbers_and_the_next_step(make_job: MakeJob, tmp_path: 
         "  eval/a/num_bytes   4,096",
         "  eval/a/rate       0.0000",
     ]
-    assert text.splitlines()[-1].startswith("next: ")
-    assert str(tmp_path) in text.splitlines()[-1]
+    assert text.splitlines()[-1] == f"next: tools/look {tmp_path.name} --root {tmp_path.parent} shows every sample"
 
 
 @pytest.mark.parametrize(("value", "shown"), [(math.nan, "nan"), (math.inf, "inf"), (-math.inf, "-inf")])

@@ -5,10 +5,9 @@
 
 import json
 from argparse import Namespace
-from pathlib import Path
 
 from harness.analysis.code_changes import code_changes
-from harness.analysis.find import find_run
+from harness.analysis.find import find_run, root_words
 from harness.analysis.follow import follow
 from harness.analysis.one_run import one_run, one_run_text
 from harness.analysis.remarks import remark
@@ -56,7 +55,7 @@ def _remark(options: Namespace, event: str) -> int:
 def trash(options: Namespace) -> int:
     """Moves a run to the trash."""
     moved = trashed(options.root, options.run)
-    print(f"moved to {moved}\nnext: tools/runs restore {moved.name}{_root(options)}")
+    print(f"moved to {moved}\nnext: tools/runs restore {moved.name}{root_words(options.root)}")
     return 0
 
 
@@ -102,7 +101,3 @@ def backfill(options: Namespace) -> int:
         raise refusal(error) from error
     print(f"{len(sent)} runs sent to {options.to}, project {project}")
     return 0
-
-
-def _root(options: Namespace) -> str:
-    return "" if options.root == Path("runs") else f" --root {options.root}"

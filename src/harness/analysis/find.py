@@ -44,6 +44,11 @@ def run_names(root: Path) -> list[str]:
     return sorted((path.name for path in root.iterdir() if is_run_directory(path)), key=_age)
 
 
+def root_words(root: Path) -> str:
+    """What a command that is suggested needs to find runs of this store; nothing for the usual one."""
+    return "" if root == Path("runs") else f" --root {root}"
+
+
 def experiment_of(run: str) -> str:
     """The experiment of a run, with its profile: the name without time and hexadecimal tail."""
     return run.rsplit("-", 2)[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.config_changes import value_text
+from harness.analysis.find import root_words
 from harness.analysis.numbers import short
 from harness.analysis.screen import Column, fitted
 from harness.comparison.address import Address, visible
@@ -45,7 +46,7 @@ def comparison_text(told: Told, *, num_flips: int, width: int) -> str:
         _evals(told, width),
         _between(told),
         *(_flips(told, one, num_flips) for one in told.compared),
-        [f"next: tools/look {told.a.name} {told.b.name}"],
+        [f"next: tools/look {told.a.name} {told.b.name}{root_words(told.b.parent)}"],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
