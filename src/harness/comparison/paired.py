@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.comparison.intervals import Interval, difference_interval
+from harness.comparison.intervals import Interval, difference_interval, ratio_interval
 from harness.comparison.scores import Scored
 
 NUM_FLIPS = 9_999  # random sign flips, above the number of items where all can be tried
@@ -43,8 +43,11 @@ def compare_paired(a: Scored, b: Scored) -> Paired:
         difference = difference_interval(differences, of_shares=True)
     else:
         p, test = _sign_flips(differences, clusters), "sign flips of clusters" if clusters else "sign flips"
-        spread = _spread(differences, a.weights)
-        difference = difference_interval(spread, clusters, of_shares=is_binary)
+        difference = (
+            ratio_interval(differences, a.weights, clusters)
+            if a.weights
+            else difference_interval(differences, clusters, of_shares=is_binary)
+        )
     wins = tuple(name for name, value in differences.items() if value > 0)
     losses = tuple(name for name, value in differences.items() if value < 0)
     return Paired(
@@ -57,17 +60,6 @@ def compare_paired(a: Scored, b: Scored) -> Paired:
         num_unmatched=len(a.values.keys() ^ b.values.keys()),
         correlation=_correlation([a.values[name] for name in ids], [b.values[name] for name in ids]),
     )
-
-
-def _spread(differences: Mapping[str, float], weights: Mapping[str, float]) -> Mapping[str, float]:
-    """The differences, with the same mean; of a ratio without what comes only from items of different size.
-
-    The linearization of a ratio of sums (Cochran 1977, "Sampling Techniques", section 6.3).
-    """
-    if not weights:
-        return differences
-    mean = math.fsum(differences.values()) / len(differences)
-    return {name: value - mean * (weights[name] - 1) for name, value in differences.items()}
 
 
 def _mcnemar(differences: Mapping[str, float]) -> float:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.comparison.address import visible
-from harness.comparison.intervals import Interval, interval
+from harness.comparison.intervals import Interval, interval_of
 from harness.comparison.paired import Paired, compare_paired
 from harness.comparison.reading import (
     Reading,
@@ -166,8 +166,8 @@ def _compared(one: _Measured, verdict: Verdict) -> Compared:
     return Compared(
         eval=one.eval,
         score=one.score,
-        a=_side(readings[0], readings[1], one.scored[0], one.shared[0], one.score),
-        b=_side(readings[1], readings[0], one.scored[1], one.shared[1], one.score),
+        a=_side(readings[0], readings[1], one.scored[0], one.score),
+        b=_side(readings[1], readings[0], one.scored[1], one.score),
         paired=one.paired,
         verdict=verdict,
         won=tuple(sorted((item for item in items if item.gain > 0), key=lambda item: -item.gain)),
@@ -178,25 +178,16 @@ def _compared(one: _Measured, verdict: Verdict) -> Compared:
     )
 
 
-def _side(mine: Reading, other: Reading, scored: Scored, rows: Mapping[str, Row], score: Score) -> Side:
+def _side(mine: Reading, other: Reading, scored: Scored, score: Score) -> Side:
     ids = {str(row["id"]) for row in other.rows}
     errors = [row for row in mine.rows if row.get("error")]
     return Side(
         step=mine.step,
-        interval=_interval(scored, rows, score),
+        interval=interval_of(scored),
         alone=tuple(str(row["id"]) for row in mine.rows if str(row["id"]) not in ids),
         num_errors=len(errors),
         num_empty=sum(not row.get("error") and not _has_value(row, score) for row in mine.rows),
     )
-
-
-def _interval(scored: Scored, rows: Mapping[str, Row], score: Score) -> Interval:
-    """The metric over items. Of a ratio each item counts by how far it is from the ratio (Cochran 1977, chapter 6)."""
-    if not score.per:
-        return interval(scored.values, scored.clusters)
-    ratio, unit = scored.mean, sum(float(row[score.per]) for row in rows.values()) / len(rows)
-    about = {name: value + ratio * (1 - float(rows[name][score.per]) / unit) for name, value in scored.values.items()}
-    return interval(about, scored.clusters)
 
 
 def _item(one: _Measured, name: str) -> Item:

@@ -92,7 +92,7 @@ def samples_text(result: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _worked_out(folder: Path, result: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    from harness.comparison.intervals import interval
+    from harness.comparison.intervals import interval_of
     from harness.comparison.scores import score_rows, scores_of
 
     rows = read(folder / SAMPLES) if (folder / SAMPLES).is_file() else []
@@ -100,7 +100,7 @@ def _worked_out(folder: Path, result: dict[str, Any]) -> dict[str, dict[str, Any
     for score in scores_of(result, rows):
         scored = score_rows(rows, score)
         if scored.values:
-            bounds = interval(scored.values, scored.clusters)
+            bounds = interval_of(scored)
             found[score.metric] = {
                 **asdict(bounds),
                 "minimum_detectable": bounds.minimum_detectable,

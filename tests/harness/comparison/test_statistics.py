@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.comparison.intervals import interval, t_interval
+from harness.comparison.intervals import interval, ratio_interval, t_interval
 from harness.comparison.paired import Paired, compare_paired
 from harness.comparison.scores import Score, Scored, score_rows, scores_of
 from harness.comparison.seeds import compare_seeds
@@ -232,6 +232,31 @@ def test_one_seed_says_nothing_and_three_say_welch() -> None:
     noise = compare_seeds([1.0, 1.1, 0.9], [2.0, 2.1, 1.7])
     assert noise.p == pytest.approx(float(stats.ttest_ind([1.0, 1.1, 0.9], [2.0, 2.1, 1.7], equal_var=False).pvalue))
     assert noise.num_seeds_needed is not None
+
+
+def test_the_interval_of_a_ratio_covers_where_few_items_are_most_of_it() -> None:
+    random = np.random.default_rng(9)
+    found = []
+    for _ in range(NUM_SIMULATED):
+        sizes = random.lognormal(8, 1.5, size=60) + 1
+        sides = [
+            [
+                {"id": at, "bits": rate * size, "num_bytes": size}
+                for at, (rate, size) in enumerate(zip(rates, sizes, strict=True))
+            ]
+            for rates in (random.normal(1.6, 0.1, size=60), random.normal(1.5, 0.1, size=60))
+        ]
+        a, b = (score_rows(rows, scores_of({}, rows)[0]) for rows in sides)
+        found.append(compare_paired(a, b).difference)
+    assert COVERED[0] <= share_covered(-0.1, [(one.low, one.high) for one in found]) <= COVERED[1]
+
+
+def test_items_of_one_size_make_a_ratio_as_sure_as_their_mean() -> None:
+    values = {"a": 1.0, "b": 2.5, "c": 2.0, "d": 4.0}
+    found = ratio_interval(values, dict.fromkeys(values, 1.0))
+    low, high = stats.t.interval(0.95, 3, loc=np.mean(list(values.values())), scale=stats.sem(list(values.values())))
+    more = (4 / 3) ** 0.5  # the residual over 1 - 1/4, beside the division by n - 1 of the plain t
+    assert found.high - found.low == pytest.approx((high - low) * more)
 
 
 def test_a_ratio_is_as_sure_as_its_items_agree_whatever_their_sizes() -> None:
