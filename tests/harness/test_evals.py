@@ -156,7 +156,7 @@ def test_the_table_has_the_mean_and_counts_errors_apart(make_job: MakeJob, alone
     mean = shown["intervals"]["mean"]
     assert (mean["mean"], mean["num_items"], mean["num_errors"]) == (8.0, 9, 1)
     assert mean["low"] < 8 < mean["high"]
-    assert json.loads((here.folder / "intervals.json").read_text())["mean"] == mean
+    assert json.loads((here.folder / "intervals_2.json").read_text())["mean"] == mean
 
 
 def test_a_checkpoint_is_chosen_by_step_by_age_or_by_a_metric(tmp_path: Path) -> None:
