@@ -5,6 +5,7 @@
 
 import json
 from argparse import Namespace
+from pathlib import Path
 
 from harness.analysis.code_changes import code_changes
 from harness.analysis.find import find_run, root_words
