@@ -121,15 +121,15 @@ def killed_run(folder: Path, world: World, num_kills: int, expected: str, dice: 
     while len(killed) < num_kills:
         process = start(folder, argument, world.num_processes)
         wait_until(lambda: told(folder) > len(killed), process)  # it has begun to train, or to evaluate
-        time.sleep(dice.uniform(0.0, 0.6))
+        time.sleep(dice.uniform(0.0, 0.3))
         aim, run = dice.choice(("trains", "saves", "evaluates")), the_run(folder)
+        argument = str(run.relative_to(folder))
         wait_until(partial(is_doing, run, aim), process)
         if process.poll() is not None:  # through before its time
             break
         phase = doing(run)
         kill_all(process)
         killed.append(phase)
-        argument = str(the_run(folder).relative_to(folder))
     assert finish(folder, argument, world.num_processes) == 0, (folder / "out.txt").read_text()
     assert digest(the_run(folder)) == expected, f"other bits after {killed}; see {folder}"
     shutil.rmtree(folder)

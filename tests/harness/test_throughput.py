@@ -1,5 +1,8 @@
 """Peaks by the names that torch gives, and the high-water of memory."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -34,3 +37,10 @@ def test_a_cpu_has_no_peak_and_a_high_water() -> None:
     held = torch.ones(2**26)  # 256 MiB
     assert memory_high_water(torch.device("cpu")) >= before
     assert memory_high_water(torch.device("cpu")) >= held.nbytes
+
+
+def test_what_the_parent_held_is_not_counted() -> None:
+    held = torch.ones(2**28)  # 1 GiB
+    code = "import torch; from harness.throughput import memory_high_water as most; print(most(torch.device('cpu')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 50e6 < int(done.stdout) < held.nbytes

@@ -21,7 +21,7 @@ Answer = tuple[list[str], list[tuple[Any, ...]]]  # names of columns, rows
 Asked = TypeVar("Asked")
 
 INDEX_FROM_RUNS = 1_000  # below, reading every run takes less than a second
-MAX_TRIES = 4  # a run may be thrown away while it is read, and another while that is told
+MAX_TRIES = 12  # a run may be thrown away while it is read, and another while that is told
 
 RUNS = """
     SELECT r.* EXCLUDE (torn_lines, problems, path), from_json(coalesce(s.tags, '[]'), '["VARCHAR"]') AS tags,
