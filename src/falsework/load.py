@@ -3,7 +3,7 @@
     load(["configs/22_lr_001_23.toml"], root=Run, kinds=KINDS).value -> Run(...)
 
 Each step is a pure function of the ones before and gathers its problems; they are raised once, all together. Nothing
-is imported, executed or written, no environment is read, and no state is kept but the compiled schema.
+is imported, executed or written, no environment is read, and no state is kept but the compiled schema and parsed texts.
 """
 
 import os

@@ -6,9 +6,11 @@ It opens the one file it is told to open, regular files only, and takes the thre
 out of the values. What the other keys mean is not its business.
 """
 
+import marshal
 import re
 import stat
 import tomllib
+from functools import lru_cache
 from math import isinf
 from pathlib import Path as FilePath
 from typing import Any
@@ -96,7 +98,8 @@ def _parse(unparsed: Layer) -> Tree:
     """The values, no deeper than MAX_DEPTH."""
     name = unparsed.name
     try:
-        values = tomllib.loads(unparsed.text)
+        dumped = _dumped(unparsed.text)
+        values = tomllib.loads(unparsed.text) if dumped is None else marshal.loads(dumped)  # noqa: S302 - our own bytes
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(unparsed, str(error))]) from None
     except RecursionError:
@@ -109,6 +112,19 @@ def _parse(unparsed: Layer) -> Tree:
     if holds_inf:
         _refuse_too_large(unparsed)
     return values
+
+
+@lru_cache(maxsize=256)
+def _dumped(text: str) -> bytes | None:
+    """What tomllib makes of a text, to be made anew from: many experiments have the same base, which is parsed once.
+
+    None for what only an error is to be made of: marshal takes no dates, and nothing that is very deep.
+    """
+    values = tomllib.loads(text)
+    try:
+        return marshal.dumps(values)
+    except ValueError:
+        return None
 
 
 def _syntax_problem(unparsed: Layer, message: str) -> Problem:

@@ -1,6 +1,7 @@
 """One file: what is read from it, and where the error points when it cannot be."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,19 @@ def test_a_byte_order_mark_and_crlf_change_nothing() -> None:
     assert layer.values == {"t": {"x": "v"}}
     assert layer.text[slice(*layer.places.values[("t", "x")])] == '"v"'
     assert layer.data.startswith(b"\xef\xbb\xbf# c\r\n")
+
+
+def test_a_text_that_was_read_before_gives_values_of_its_own_and_a_changed_one_its_new_ones() -> None:
+    text = 'n = 1\nx = [inf, -0.0, 1e300, true, "é\\u0000", 9223372036854775808]\n[t]\nx = [{ y = [] }]\n'
+    Path("a.toml").write_text(text)
+    expected = repr(tomllib.loads(text))
+    first = read_layer(Path("a.toml"), "a.toml").values
+    assert repr(first) == expected
+    first["x"].clear()
+    first["t"]["x"][0]["y"].append(1)
+    assert repr(read_layer(Path("a.toml"), "a.toml").values) == expected
+    Path("a.toml").write_text(text.replace("n = 1", "n = 2"))
+    assert read_layer(Path("a.toml"), "a.toml").values["n"] == 2
 
 
 def test_bytes_that_are_no_utf8_are_pointed_at() -> None:
