@@ -6,7 +6,6 @@ It opens the one file it is told to open, regular files only, and takes the thre
 out of the values. What the other keys mean is not its business.
 """
 
-import marshal
 import re
 import stat
 import tomllib
@@ -98,33 +97,33 @@ def _parse(unparsed: Layer) -> Tree:
     """The values, no deeper than MAX_DEPTH."""
     name = unparsed.name
     try:
-        dumped = _dumped(unparsed.text)
-        values = tomllib.loads(unparsed.text) if dumped is None else marshal.loads(dumped)  # noqa: S302 - our own bytes
+        values, holds_inf = _parsed(unparsed.text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError([_syntax_problem(unparsed, str(error))]) from None
     except RecursionError:
         raise ConfigError([Problem("tables or lists are nested too deeply", where=name)]) from None
     except ValueError:  # a number of thousands of digits, of which Python makes none
         raise ConfigError([_digits_problem(unparsed)]) from None
-    holds_inf = _holds_inf(values)
     if holds_inf is None:
         raise ConfigError([Problem(f"tables or lists are nested over {MAX_DEPTH} deep", where=name)])
     if holds_inf:
         _refuse_too_large(unparsed)
-    return values
+    copied: Tree = _copied(values)
+    return copied
 
 
-@lru_cache(maxsize=256)
-def _dumped(text: str) -> bytes | None:
-    """What tomllib makes of a text, to be made anew from: many experiments have the same base, which is parsed once.
-
-    None for what only an error is to be made of: marshal takes no dates, and nothing that is very deep.
-    """
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> tuple[Tree, bool | None]:
+    """What a text says, and _holds_inf of it, so that a base of many experiments is parsed once. To be copied first."""
     values = tomllib.loads(text)
-    try:
-        return marshal.dumps(values)
-    except ValueError:
-        return None
+    return values, _holds_inf(values)
+
+
+def _copied(value: Any) -> Any:
+    """A copy of tables and lists at all depths, which are known to be few."""
+    if type(value) is dict:
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if type(value) is list else value
 
 
 def _syntax_problem(unparsed: Layer, message: str) -> Problem:
