@@ -83,17 +83,32 @@ def ratio_interval(
     freedom as items of one size would have. Sizes spread like exp of 1.5 normal deviates: the plain t over 60 items
     covers in 89% of cases, this one in 96%.
     """
-    from scipy.stats import t
-
     count, mean = len(values), math.fsum(values.values()) / len(values)
     shares = {name: weights[name] / math.fsum(weights[name] for name in values) for name in values}
     apart = {name: value - mean * count * shares[name] for name, value in values.items()}
     if clusters:
         return _clustered({name: mean + residual for name, residual in apart.items()}, clusters, is_share=False)
-    if count < 2:
+    if count < 2 or max(shares.values()) == 1:  # beside items of no size, one item is alone
         return _unknown(mean, count, "t")
     error = math.sqrt(math.fsum((residual / (1 - shares[name])) ** 2 for name, residual in apart.items())) / count
     degrees = 1 / math.fsum(share**2 for share in shares.values()) - 1
+    return _by_t(mean, error, degrees, count, "t of a ratio")
+
+
+def t_interval(numbers: list[float]) -> Interval:
+    """Student's t over independent numbers."""
+    count = len(numbers)
+    mean = math.fsum(numbers) / count if count else math.nan
+    if count < 2:
+        return _unknown(mean, count, "t")
+    error = math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (count - 1) / count)
+    return _by_t(mean, error, count - 1, count, "t")
+
+
+def _by_t(mean: float, error: float, degrees: float, count: int, method: str) -> Interval:
+    """As far around a mean of independent items as Student's t goes at so many degrees of freedom."""
+    from scipy.stats import t
+
     reach = float(t.ppf(0.5 + CONFIDENCE / 2, degrees)) * error
     return Interval(
         mean=mean,
@@ -102,28 +117,7 @@ def ratio_interval(
         standard_error=error,
         num_items=count,
         num_clusters=0,
-        method="t of a ratio",
-    )
-
-
-def t_interval(numbers: list[float]) -> Interval:
-    """Student's t over independent numbers."""
-    from scipy import stats
-
-    count = len(numbers)
-    mean = math.fsum(numbers) / count if count else math.nan
-    if count < 2:
-        return _unknown(mean, count, "t")
-    error = math.sqrt(math.fsum((number - mean) ** 2 for number in numbers) / (count - 1) / count)
-    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1)) * error
-    return Interval(
-        mean=mean,
-        low=mean - reach,
-        high=mean + reach,
-        standard_error=error,
-        num_items=count,
-        num_clusters=0,
-        method="t",
+        method=method,
     )
 
 

@@ -276,3 +276,9 @@ def test_a_ratio_is_as_sure_as_its_items_agree_whatever_their_sizes() -> None:
         found.append(compare_paired(a, b).difference)
     assert COVERED[0] <= share_covered(-0.1, [(one.low, one.high) for one in found]) <= COVERED[1]
     assert np.mean([one.high - one.low for one in found]) < 0.02, "sizes that differ are no doubt about the rate"
+
+
+def test_a_ratio_to_which_one_item_alone_gives_its_size_is_known_no_better_than_from_one_item() -> None:
+    found = ratio_interval({"a": 4.0, "b": 0.0}, {"a": 2.0, "b": 0.0})
+    assert math.isnan(found.low) or math.isinf(found.low)
+    assert not math.isfinite(found.standard_error)
