@@ -11,6 +11,7 @@ Exit code 0 when every goal is met, 1 when not, or when a result is wrong. This 
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -52,6 +53,7 @@ def main() -> int:
     parser.add_argument("--format", choices=("text", "markdown"), default="text", help="markdown is for docs")
     arguments = parse_rounds(parser)
     make_environment()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the schemas are compiled once, as every user's are
     with tempfile.TemporaryDirectory() as name:
         setting = write_all(Path(name), arguments.sizes)
         loads = [Load(peer, num_leaves) for num_leaves in arguments.sizes for peer in arguments.peers]

@@ -19,10 +19,11 @@ from falsework.depth import MAX_DEPTH, depth, flatten
 from falsework.layer import Tree
 from falsework.layers import shown_path, toml_files
 from falsework.naming import Naming
-from falsework.places import Lost, read_key
+from falsework.places import Lost
 from falsework.problems import ConfigError, Problem
 from falsework.relabel import relabel, relabelled
 from falsework.revisions import Load
+from falsework.scan import read_key
 from falsework.write import layer_text
 
 _MAX_TRIES = 1_000

@@ -5,16 +5,14 @@ All questions are answered when asked, from the layers as they were read; a conf
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-from attrs import field, frozen
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from falsework.defaults import Derivation, Link
 from falsework.dump import fingerprint, flat, to_toml
 from falsework.layer import Layer, Tree
 from falsework.layers import Stack
+from falsework.laying import Merged
 from falsework.links import derivation_place
-from falsework.merge import Merged
 from falsework.origins import Default, Pinned, default_place, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
@@ -26,18 +24,24 @@ if TYPE_CHECKING:
     from falsework.upgrade import Upgrade
 
 
-@frozen(kw_only=True, eq=False, slots=False)  # a dict per instance is what cached_property writes to
-class Config:
-    """A loaded config. `value` is the object of the root class; the rest tells its story."""
+class _Loaded(NamedTuple):
+    """What a Config holds. It is a tuple because making an attrs class takes half a millisecond of every start."""
 
     value: Any
     schema_version: int
-    table: Table = field(repr=False)
-    stack: Stack = field(repr=False)
-    merged: Merged = field(repr=False)
-    links: dict[Path, Link] = field(repr=False)  # values that are read from others, by path
-    derivations: Mapping[Path, Derivation] = field(repr=False)  # how fields follow from others while no layer sets them
+    table: Table
+    stack: Stack
+    merged: Merged
+    links: dict[Path, Link]  # values that are read from others, by path
+    derivations: Mapping[Path, Derivation]  # how fields follow from others while no layer sets them
     upgrades: "tuple[Upgrade, ...]" = ()  # what was done for files of an older schema; str() of one is a line
+
+
+class Config(_Loaded):
+    """A loaded config. `value` is the object of the root class; the rest tells its story."""
+
+    def __repr__(self) -> str:
+        return f"Config({self.name}, {self.value!r})"
 
     @property
     def name(self) -> str:

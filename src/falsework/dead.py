@@ -5,7 +5,8 @@ from typing import Any
 
 from falsework.config import Config
 from falsework.layer import Spot, Tree
-from falsework.merge import Merged, lay_on
+from falsework.laying import Merged
+from falsework.merge import lay_on
 from falsework.origins import spot_name, spot_of_value
 from falsework.places import Path
 from falsework.profiles import expand, is_table

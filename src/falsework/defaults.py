@@ -9,17 +9,18 @@ without a default is a problem here, and so is a key that the final kind does no
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from falsework.formulas import Formula, Wrong, parse
-from falsework.layer import Layer, Spot, Tree
+from falsework.layer import Layer, Spot, Tree, holds_no_table
 from falsework.origins import Default, Origins, Written, spot_name, spot_of_table, spot_of_value
 from falsework.paths import dotted, parse_dotted, quoted
 from falsework.places import Path
 from falsework.plain import default_of
 from falsework.problems import MAX_HELPED, Problem, nearest
-from falsework.profiles import holds_no_table
 from falsework.schema import Component, Field, Leaf, Named, Shape, Table, value_at
+
+if TYPE_CHECKING:
+    from falsework.formulas import Formula
 
 Fallback = Callable[[], Any]  # gives a default; making default objects takes time, and most are not needed
 
@@ -41,13 +42,13 @@ class Link(NamedTuple):
     path: Path
     reads: tuple[Path, ...]
     table: Tree
-    by: Formula | Derivation | None = None  # None: a tie, which takes the value as it is
+    by: "Formula | Derivation | None" = None  # None: a tie, which takes the value as it is
     text: str = ""  # of the formula
 
     @property
     def word(self) -> str:
         """What happened to the value."""
-        return {Formula: "computed", Derivation: "derived"}.get(type(self.by), "tied")
+        return "computed" if self.text else "derived" if self.by else "tied"
 
     @property
     def note(self) -> str:
@@ -210,6 +211,8 @@ def _link(directive: Tree, path: Path, filled: Tree) -> Link | None:
         read = parse_dotted(target)
         return Link(path, (read,), filled) if read else None
     if type(formula) is str:
+        from falsework.formulas import Wrong, parse  # many a config has none
+
         try:
             parsed = parse(formula)
         except Wrong:

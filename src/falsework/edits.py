@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from falsework.layer import Layer, Spot, Tree
 from falsework.paths import dotted, spelled_key
-from falsework.places import Path, Places, Span, scan
+from falsework.places import Path, Span
 from falsework.problems import ConfigError, Problem
+from falsework.scan import Places, scan
 from falsework.schema import value_at
 from falsework.write import spelled
 

@@ -9,12 +9,10 @@ kind is known, a key is right if any kind has it. Values are not judged here, ex
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from falsework.formulas import Wrong, parse
-from falsework.layer import Layer, Spot, Tree, spot_in_string
+from falsework.layer import Layer, Spot, Tree, holds_no_table, spot_in_string
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
 from falsework.problems import MAX_HELPED, Problem, describe, did_you_mean
-from falsework.profiles import holds_no_table
 from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
 
 _MANY = 4  # keys from which on asking for all at once is faster than one by one
@@ -136,6 +134,8 @@ def _check_formula(checking: _Checking, given: Any, path: Path) -> None:
     if type(given) is not str:
         checking.refuse(path, "expected a formula in quotes", 'write _expr = "train.num_steps // 20"', "value")
         return
+    from falsework.formulas import Wrong, parse  # many a config has none
+
     try:
         parse(given)
     except Wrong as wrong:

@@ -4,13 +4,19 @@ A layer never changes after reading. Its places are found when somebody first as
 """
 
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from attrs import frozen
+from falsework.places import Path, Span
 
-from falsework.places import Path, Place, Places, Span, place_of, scan
+if TYPE_CHECKING:
+    from falsework.scan import Place, Places
 
 Tree = dict[str, Any]  # plain data as tomllib gives it: tables, lists, scalars
+
+
+def holds_no_table(table: Tree) -> bool:
+    """Plain values alone, no directive among them either."""
+    return dict not in map(type, table.values())
 
 
 class Move(NamedTuple):
@@ -20,9 +26,8 @@ class Move(NamedTuple):
     new: Path
 
 
-@frozen(eq=False, slots=False)  # a dict per instance is what cached_property writes to
-class Layer:
-    """A file: `name` as the user would write it, `data` as it lies on disk, `text` with Unix line ends and no BOM."""
+class _Read(NamedTuple):
+    """What a Layer holds. It is a tuple because making an attrs class takes half a millisecond of every start."""
 
     name: str
     data: bytes
@@ -33,9 +38,18 @@ class Layer:
     schema_version: int | None = None
     moves: tuple[Move, ...] = ()
 
+
+class Layer(_Read):
+    """A file: `name` as the user would write it, `data` as it lies on disk, `text` with Unix line ends and no BOM."""
+
+    __eq__ = object.__eq__  # a file that was read is itself alone
+    __hash__ = object.__hash__
+
     @cached_property
-    def places(self) -> Places:
+    def places(self) -> "Places":
         """Every key, value and header of the file, by the paths that they have in `values`."""
+        from falsework.scan import scan  # only who asks for a place needs it
+
         places = scan(self.text)
         if not self.moves:
             return places
@@ -57,8 +71,10 @@ class Spot(NamedTuple):
     part: Literal["key", "value", "header"] = "key"
     span: Span | None = None
 
-    def place(self) -> Place:
+    def place(self) -> "Place":
         """Line and columns; of the nearest thing above that does stand in the file when the path itself does not."""
+        from falsework.scan import place_of
+
         return place_of(self.layer.text, self.span or self.find())
 
     def find(self) -> Span:

@@ -6,14 +6,13 @@ lay_all(stack, table, migrations, 3) -> Laid(stack, merged, upgrades)       prob
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from falsework.keys import check_keys
-from falsework.layer import Layer, Spot
+from falsework.layer import Layer, Spot, Tree
 from falsework.layers import Stack
-from falsework.machine import check_machine, is_machine_layer
-from falsework.merge import Merged, lay_on
+from falsework.machine import is_machine_layer
+from falsework.origins import Origins, Written
+from falsework.places import Path
 from falsework.plain_layer import lay_plain
 from falsework.problems import Problem
-from falsework.profiles import Expansion, expand
 from falsework.schema import Table
 
 if TYPE_CHECKING:
@@ -21,7 +20,27 @@ if TYPE_CHECKING:
     from falsework.pins import Versions
     from falsework.upgrade import Upgrade
 
-# What only old files need is imported when one is there: a tool starts in a tenth of a second.
+# What only old files need, and only layers that are not plain, is imported when one is there: a tool starts in a tenth
+# of a second.
+
+
+class Dropped(NamedTuple):
+    """A later layer took away what earlier ones had said: a table by another `kind`, or a key or table by `_unset`."""
+
+    path: Path
+    by: Written
+    word: str  # "kind" or "_unset"
+    value: Any
+
+
+class Merged(NamedTuple):
+    """The tree so far. `lay_on` changes it in place; nobody else does."""
+
+    layers: Sequence[Layer]
+    tree: Tree
+    origins: Origins
+    dropped: list[Dropped]
+    problems: list[Problem]
 
 
 class Laid(NamedTuple):
@@ -89,9 +108,15 @@ def _at_version(
 def _lay(layer: Layer, number: int, merged: Merged, table: Table) -> None:
     if not is_machine_layer(layer) and lay_plain(number, layer.values, merged.tree, merged.origins, table):
         return
+    from falsework.keys import check_keys
+    from falsework.merge import lay_on
+    from falsework.profiles import Expansion, expand
+
     checked = check_keys(layer, merged.tree, table)
     merged.problems.extend(checked.problems)
     expansion = expand(layer.values, merged.tree) if checked.profiles else Expansion(layer.values, {}, [])
     lay_on(merged, number, expansion)
     if is_machine_layer(layer):
+        from falsework.machine import check_machine
+
         merged.problems.extend(check_machine(layer, expansion, merged.tree, table))

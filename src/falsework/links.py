@@ -7,11 +7,10 @@ is an error that names every place. A derived field alone may read what an optio
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from falsework.defaults import Broken, Derivation, Filling, Link, refuse_missing
 from falsework.dump import flat
-from falsework.formulas import Formula, Wrong
 from falsework.layer import Spot, Tree, spot_in_string
 from falsework.layers import shown_path
 from falsework.origins import Default, origin_at, spot_name, spot_of_value
@@ -20,6 +19,9 @@ from falsework.places import Path
 from falsework.plain import plain_leaf
 from falsework.problems import MAX_HELPED
 from falsework.schema import field_at, value_at
+
+if TYPE_CHECKING:
+    from falsework.formulas import Formula
 
 
 def derivations(derived: Mapping[str, tuple[Sequence[str], Callable[..., Any]]]) -> dict[Path, Derivation]:
@@ -83,6 +85,8 @@ def _give(filling: Filling, tree: Tree, link: Link) -> None:
     if missing or Broken in values:
         link.table[str(link.path[-1])] = Broken
         return
+    from falsework.formulas import Wrong  # most configs have no link
+
     try:
         value = values[0] if link.by is None else _computed(link.by, values)
     except Wrong as wrong:
@@ -98,8 +102,8 @@ def _give(filling: Filling, tree: Tree, link: Link) -> None:
             refuse_missing(filling, link.path, field)
 
 
-def _computed(by: Formula | Derivation, values: list[Any]) -> Any:
-    return by.value(values) if isinstance(by, Formula) else plain_leaf(by.function(*values))
+def _computed(by: "Formula | Derivation", values: list[Any]) -> Any:
+    return plain_leaf(by.function(*values)) if isinstance(by, Derivation) else by.value(values)
 
 
 def _can_read(link: Link, value: Any) -> bool:
@@ -133,7 +137,7 @@ def _refuse_round(filling: Filling, ring: list[Link]) -> None:
 
 def _refuse_read(filling: Filling, tree: Tree, link: Link, read: Path, value: Any) -> None:
     spot, name = _spot(filling, link), dotted(read)
-    if isinstance(link.by, Formula):
+    if link.by is not None and not isinstance(link.by, Derivation):
         spot = spot_in_string(spot, link.text, link.by.span_of(read))
     if value is not None:
         filling.refuse(link.path, f"{name} is a table; only values can be read", spot)

@@ -6,8 +6,10 @@ Each step is a pure function of the ones before and gathers its problems; they a
 is imported, executed or written, no environment is read, and no state is kept but the compiled schema and parsed texts.
 """
 
+import gc
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -52,32 +54,45 @@ def load(
     `elsewhere` what other projects call the fields (help with unknown keys reads it), and `for_this_machine` puts the
     machine.toml of the configs folder on top.
     """
-    table, converter = _compiled(root, tuple((union, tuple(named.items())) for union, named in kinds.items()))
-    table = table._replace(elsewhere=elsewhere)
-    stack = read_stack(paths, on_top=machine_file(paths[0]) if for_this_machine and paths else None)
-    stack, merged, upgrades = lay_all(stack, table, migrations, schema_version)
-    problems = merged.problems
-    filling = Filling(stack.layers, stack.experiment, merged.origins, table, derivations(derived), [], problems)
-    tree = fill(filling, merged.tree)
-    add_derivations(filling, tree)
-    links = resolve(filling, tree)
-    value: Any = None
+    with _collector_at_rest():
+        table, converter = _compiled(root, tuple((union, tuple(named.items())) for union, named in kinds.items()))
+        table = table._replace(elsewhere=elsewhere)
+        stack = read_stack(paths, on_top=machine_file(paths[0]) if for_this_machine and paths else None)
+        stack, merged, upgrades = lay_all(stack, table, migrations, schema_version)
+        problems = merged.problems
+        filling = Filling(stack.layers, stack.experiment, merged.origins, table, derivations(derived), [], problems)
+        tree = fill(filling, merged.tree)
+        add_derivations(filling, tree)
+        links = resolve(filling, tree)
+        value: Any = None
+        try:
+            value = converter.structure(tree, root)
+        except Refused as refused:
+            problems += [_problem_of(fault, filling, links) for fault in _first_faults(refused.faults, links)]
+        if problems:
+            raise ConfigError(in_order(problems, stack.layers))
+        return Config(
+            value=value,
+            stack=stack,
+            table=table,
+            schema_version=schema_version,
+            merged=merged,
+            links=links,
+            derivations=filling.derived,
+            upgrades=tuple(upgrades),
+        )
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """A load keeps nearly all that it makes: the collector would walk the whole process, torch too, for nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
-        value = converter.structure(tree, root)
-    except Refused as refused:
-        problems += [_problem_of(fault, filling, links) for fault in _first_faults(refused.faults, links)]
-    if problems:
-        raise ConfigError(in_order(problems, stack.layers))
-    return Config(
-        value=value,
-        stack=stack,
-        table=table,
-        schema_version=schema_version,
-        merged=merged,
-        links=links,
-        derivations=filling.derived,
-        upgrades=tuple(upgrades),
-    )
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @lru_cache(maxsize=16)

@@ -4,14 +4,17 @@ It may only say where things are: fields of class `place`. So it can change no r
 """
 
 import os
+from typing import TYPE_CHECKING
 
 from falsework.layer import Layer, Spot, Tree
 from falsework.layers import CONFIGS
 from falsework.paths import dotted
 from falsework.places import Path
 from falsework.problems import Problem
-from falsework.profiles import Expansion, is_table
 from falsework.schema import Table, class_at, field_at
+
+if TYPE_CHECKING:
+    from falsework.profiles import Expansion
 
 MACHINE_FILE = "machine.toml"
 
@@ -32,7 +35,7 @@ def is_machine_layer(layer: Layer) -> bool:
     return os.path.basename(layer.name) == MACHINE_FILE
 
 
-def check_machine(layer: Layer, expansion: Expansion, tree: Tree, root: Table) -> list[Problem]:
+def check_machine(layer: Layer, expansion: "Expansion", tree: Tree, root: Table) -> list[Problem]:
     """Everything in the layer that is no `place`, in the kinds that `tree` has once the layer lies on it."""
     problems = [Problem("a machine's own file stands alone", ("extends",), Spot(layer, ("extends",)))] * bool(
         layer.extends
@@ -49,6 +52,8 @@ def check_machine(layer: Layer, expansion: Expansion, tree: Tree, root: Table) -
 
 
 def _said(values: Tree, path: Path) -> list[Path]:
+    from falsework.profiles import is_table  # few have a file that says something
+
     said = []
     for key, value in values.items():
         here = (*path, key)

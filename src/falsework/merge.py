@@ -5,36 +5,17 @@ changes loses what earlier layers said about it. `_unset` leaves no trace of the
 to be joined to a default, stay in the tree: later stages know what they mean. The schema is not asked.
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from falsework.layer import Layer, Spot, Tree
+from falsework.layer import Spot, Tree, holds_no_table
+from falsework.laying import Dropped, Merged
 from falsework.origins import Origins, Piece, Written, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.paths import dotted, quoted
 from falsework.places import Path
 from falsework.problems import Problem, describe, nearest
-from falsework.profiles import READ_DIRECTIVES, Expansion, holds_no_table, is_table, meant_directive
+from falsework.profiles import READ_DIRECTIVES, Expansion, is_table, meant_directive
 
 WAITING = Piece(None, (), -1)  # the default's elements, before they are known
-
-
-class Dropped(NamedTuple):
-    """A later layer took away what earlier ones had said: a table by another `kind`, or a key or table by `_unset`."""
-
-    path: Path
-    by: Written
-    word: str  # "kind" or "_unset"
-    value: Any
-
-
-class Merged(NamedTuple):
-    """The tree so far. `lay_on` changes it in place; nobody else does."""
-
-    layers: Sequence[Layer]
-    tree: Tree
-    origins: Origins
-    dropped: list[Dropped]
-    problems: list[Problem]
 
 
 class _Laying(NamedTuple):

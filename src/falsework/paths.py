@@ -5,20 +5,21 @@ Refuses to know what lies at a path; it only spells it.
 
 import re
 
-from falsework.places import Lost, Path, read_key
+from falsework.places import Lost, Path
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
-_MUST_ESCAPE = re.compile(r'["\\\x00-\x1f\x7f]')
+# Patterns, and not compiled: loading a correct config needs none of them.
+_BARE = r"[A-Za-z0-9_-]+"
+_MUST_ESCAPE = r'["\\\x00-\x1f\x7f]'
 
 
 def quoted(text: str) -> str:
     """The text as a TOML basic string."""
-    return '"' + _MUST_ESCAPE.sub(_escape, text) + '"'
+    return '"' + re.sub(_MUST_ESCAPE, _escape, text) + '"'
 
 
 def spelled_key(name: str) -> str:
     """The name as a key: in quotes where it has to be."""
-    return name if _BARE.fullmatch(name) else quoted(name)
+    return name if re.fullmatch(_BARE, name) else quoted(name)
 
 
 def dotted(path: Path) -> str:
@@ -34,6 +35,8 @@ def dotted(path: Path) -> str:
 
 def parse_dotted(text: str) -> Path | None:
     """The path that a dotted key spells, quoted parts as in TOML; None when it is no dotted key."""
+    from falsework.scan import read_key  # only ties, formulas and tools spell paths
+
     try:
         parts, end = read_key(text, 0)
     except Lost:

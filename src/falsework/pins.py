@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from falsework.layer import Tree
-from falsework.merge import Merged
+from falsework.laying import Merged
 from falsework.migrations import Pattern, Step, bodies, with_new_name
 from falsework.origins import Origins, Pinned, Written, origin_at
 from falsework.paths import dotted

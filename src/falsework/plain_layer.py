@@ -10,9 +10,8 @@ laid already changes nothing for them, as they lay the same ones, and a new tabl
 from collections.abc import Callable
 from typing import Any
 
-from falsework.layer import Tree
+from falsework.layer import Tree, holds_no_table
 from falsework.origins import Origins
-from falsework.profiles import holds_no_table
 from falsework.schema import Component, Leaf, Named, Table
 
 

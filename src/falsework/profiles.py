@@ -40,11 +40,6 @@ def meant_directive(value: Tree) -> str:
     return f"{{ {word} = … }}" if word else ""
 
 
-def holds_no_table(table: Tree) -> bool:
-    """Plain values alone, no directive among them either."""
-    return dict not in map(type, table.values())
-
-
 def _expand(values: Tree, below: Any, path: Path, source: Path, kind: object = None) -> Expansion:
     """One table of the layer, which stands at `source` in the file and speaks of `path`."""
     below = below if is_table(below) else {}

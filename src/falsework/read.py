@@ -14,11 +14,9 @@ from math import isinf
 from pathlib import Path as FilePath
 from typing import Any
 
-from attrs import evolve
-
 from falsework.layer import Layer, Spot, Tree
 from falsework.paths import quoted
-from falsework.places import MAX_DEPTH, Lost, Span, scan
+from falsework.places import MAX_DEPTH, Lost, Span
 from falsework.problems import ConfigError, Problem, describe
 
 MAX_BYTES = 1_000_000  # 2,000 leaves are 65 kB
@@ -133,6 +131,8 @@ def _syntax_problem(unparsed: Layer, message: str) -> Problem:
     text = unparsed.text
     offset = len(text.rstrip()) if match is None or match[1] is None else _offset(text, int(match[1]), int(match[2]))
     line_end = text.find("\n", offset)
+    from falsework.scan import scan  # only a mistake needs it
+
     try:
         repeats = scan(text[: line_end if line_end >= 0 else len(text)]).repeats
     except Lost:
@@ -216,4 +216,4 @@ def _without_reserved(unparsed: Layer, values: Tree) -> Layer:
         wrong.append(("why", f"expected a sentence, got {describe(why)}", 'write why = "what this run is to tell"'))
     if wrong:
         raise ConfigError(Problem(what, (key,), Spot(unparsed, (key,), "value"), mend) for key, what, mend in wrong)
-    return evolve(unparsed, values=values, extends=tuple(bases), why=why, schema_version=version)
+    return unparsed._replace(values=values, extends=tuple(bases), why=why, schema_version=version)

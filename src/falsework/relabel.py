@@ -7,8 +7,6 @@ that is gone afterwards; its name must not be seen in places and errors.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from attrs import evolve
-
 from falsework.config import Config
 from falsework.layer import Layer
 from falsework.problems import ConfigError, Problem
@@ -33,7 +31,7 @@ def relabel(config: Config, names: Names, *, name: str) -> Config:
         upgrade._replace(spot=upgrade.spot._replace(layer=_layer(upgrade.spot.layer, names)) if upgrade.spot else None)
         for upgrade in config.upgrades
     )
-    return evolve(config, stack=stack, merged=config.merged._replace(layers=layers), upgrades=upgrades)
+    return config._replace(stack=stack, merged=config.merged._replace(layers=layers), upgrades=upgrades)
 
 
 def _problem(problem: Problem, names: Names) -> Problem:
@@ -43,7 +41,7 @@ def _problem(problem: Problem, names: Names) -> Problem:
 
 
 def _layer(layer: Layer, names: Names) -> Layer:
-    return evolve(layer, name=_text(layer.name, names))
+    return layer._replace(name=_text(layer.name, names))
 
 
 def _text(text: str, names: Names) -> str:

@@ -11,8 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from attrs import evolve
-
 from falsework.config import Config
 from falsework.diff import delta
 from falsework.dump import flat
@@ -34,7 +32,7 @@ def settings_of(parent_file: str, value: Any, load: Load) -> list[str]:
     parent = load([parent_file])
     if parent.value == value:
         raise ConfigError([Problem("this is what the object is already: nothing to save", where=parent_file)])
-    wanted = evolve(parent, value=value)
+    wanted = parent._replace(value=value)
     everything = delta(parent, wanted)
     for start in (_unasked(everything, parent, wanted, ()), everything):
         layer = _completed(parent_file, start, value, load)
@@ -55,7 +53,7 @@ def _completed(parent_file: str, layer: Tree, value: Any, load: Load) -> Tree | 
                 return None
             if config.value == value:
                 return layer
-            layer = _laid_on(layer, delta(config, evolve(config, value=value)))
+            layer = _laid_on(layer, delta(config, config._replace(value=value)))
     return None
 
 

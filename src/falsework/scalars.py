@@ -12,10 +12,9 @@ from falsework.defaults import Broken
 from falsework.paths import quoted
 from falsework.places import Path
 from falsework.problems import describe, nearest
-from falsework.profiles import meant_directive
 
 _UNITS = {"%": 0.01, "k": 1e3, "m": 1e6, "b": 1e9}
-_VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+_VARIABLE_NAME = r"[A-Z_][A-Z0-9_]{0,63}"
 
 
 class Fault(NamedTuple):
@@ -92,7 +91,7 @@ def as_variable_name(value: Any, _: Any) -> str:
     """The name of an environment variable; what stands in the variable is not for configs."""
     if value is Broken:
         raise Refused([])
-    if type(value) is str and _VARIABLE_NAME.fullmatch(value):
+    if type(value) is str and re.fullmatch(_VARIABLE_NAME, value):
         return value
     what = "expected the name of an environment variable, in capitals"
     mend = "write the name, like WANDB_API_KEY; a secret itself never stands in a config"
@@ -125,8 +124,11 @@ def mismatch(expected: str, value: Any, mend: str = "", note: str = "") -> Refus
         return Refused([])
     if expected == "a list" and not isinstance(value, dict):
         mend, note = f"[{quoted(value) if isinstance(value, str) else _spelled(value)}]", "in brackets"
-    if isinstance(value, dict) and (directive := meant_directive(value)):
-        mend, note = directive, "with the _"
+    if isinstance(value, dict):
+        from falsework.profiles import meant_directive  # only a mistake needs it
+
+        directive = meant_directive(value)
+        mend, note = (directive, "with the _") if directive else (mend, note)
     if isinstance(value, str) and not mend:
         mend, note = from_elsewhere(value), ""
     return Refused([Fault(f"expected {expected}, got {describe(value)}", (), mend, note if mend else "")])

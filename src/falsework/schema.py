@@ -127,39 +127,40 @@ def _table(owner: type, kinds: Kinds, above: tuple[type, ...]) -> Table:
     if owner in above:
         raise TypeError(f"{owner.__name__} holds itself")
     fields = {}
+    here = (*above, owner)
     for attribute in attrs.fields(owner):
-        fields[attribute.name] = _field(attribute, owner, kinds, (*above, owner))
+        try:
+            fields[attribute.name] = _field(attribute, owner, kinds, here)
+        except TypeError as error:
+            raise TypeError(f"{owner.__name__}.{attribute.name}: {error}") from None
     return Table(owner, fields)
 
 
 def _field(attribute: "attrs.Attribute[Any]", owner: type, kinds: Kinds, above: tuple[type, ...]) -> Field:
     name, annotation = attribute.name, attribute.type
-    where = f"{owner.__name__}.{name}"
     if name in RESERVED or name.startswith("_"):
-        raise TypeError(f"{where}: this name belongs to the config language")
+        raise TypeError("this name belongs to the config language")
     if annotation is None or isinstance(annotation, str):
-        raise TypeError(f"{where}: needs a type, and not as a string")
+        raise TypeError("needs a type, and not as a string")
     if not attribute.init or attribute.alias != name:
-        raise TypeError(f"{where}: every field is set by its own name")
-    arguments = get_args(annotation)
-    is_optional = _is_union(annotation) and type(None) in arguments
+        raise TypeError("every field is set by its own name")
+    is_optional = _is_union(annotation) and type(None) in get_args(annotation)
     if is_optional:
-        annotation = reduce(or_, [argument for argument in arguments if argument is not type(None)])
+        annotation = reduce(or_, [argument for argument in get_args(annotation) if argument is not type(None)])
         if attribute.default is not None:
-            raise TypeError(f"{where}: optional, so its default must be None: absence is None")
-    try:
-        shape = _shape(annotation, kinds, above)
-    except TypeError as error:
-        raise TypeError(f"{where}: {error}") from None
+            raise TypeError("optional, so its default must be None: absence is None")
+    shape = _shape(annotation, kinds, above)
     if name.endswith(VARIABLE_SUFFIX) and annotation is not str:
-        raise TypeError(f"{where}: a name that ends in {VARIABLE_SUFFIX} is that of an environment variable: a str")
+        raise TypeError(f"a name that ends in {VARIABLE_SUFFIX} is that of an environment variable: a str")
     field_class = attribute.metadata.get("class")
     if field_class not in FIELD_CLASSES:
-        raise TypeError(f"{where}: its class, {' or '.join(FIELD_CLASSES)}, is missing from metadata['class']")
+        raise TypeError(f"its class, {' or '.join(FIELD_CLASSES)}, is missing from metadata['class']")
     return Field(name, shape, is_optional, attribute, owner, str(field_class))
 
 
 def _shape(annotation: Any, kinds: Kinds, above: tuple[type, ...]) -> Shape:
+    if annotation in _SCALARS:
+        return Leaf(annotation)
     if annotation in kinds:
         named = kinds[annotation]
         if len(set(named.values())) != len(named):
@@ -191,4 +192,4 @@ def _check_leaf(annotation: Any) -> None:
 
 
 def _is_union(annotation: Any) -> bool:
-    return get_origin(annotation) in (Union, types.UnionType)
+    return not isinstance(annotation, type) and get_origin(annotation) in (Union, types.UnionType)

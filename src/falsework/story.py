@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from falsework.layer import Layer, Spot
-from falsework.merge import Dropped, Merged, lay_on
+from falsework.laying import Dropped, Merged
+from falsework.merge import lay_on
 from falsework.origins import Written, origin_at, spot_name
 from falsework.paths import dotted
 from falsework.places import Path

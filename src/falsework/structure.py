@@ -53,8 +53,11 @@ def strict_converter(kinds: Kinds) -> BaseConverter:
         converter.register_structure_hook(scalar, hook)
     converter.register_structure_hook_func(lambda annotation: _origin(annotation) is Literal, as_literal)
 
+    def table_hook(owner: Any, converter: BaseConverter) -> Hook:
+        return _table_hook(owner, converter, kinds)
+
     def component_hook(annotation: Any, converter: BaseConverter) -> Hook:
-        return _component_hook(kinds[annotation], converter)
+        return _component_hook(annotation, converter, kinds)
 
     def register(predicate: Callable[[Any], bool], factory: Callable[[Any, BaseConverter], Hook]) -> None:
         converter.register_structure_hook_factory(predicate, factory)
@@ -62,15 +65,17 @@ def strict_converter(kinds: Kinds) -> BaseConverter:
     register(lambda annotation: _origin(annotation) is tuple, _list_hook)
     register(lambda annotation: _origin(annotation) in (dict, Mapping), _named_hook)
     register(_is_optional, _optional_hook)
-    register(attrs.has, _table_hook)
+    register(attrs.has, table_hook)
     register(
         lambda annotation: annotation in kinds, component_hook
     )  # asked first: one class can be a union of one kind
     return converter
 
 
-def _table_hook(owner: Any, converter: BaseConverter) -> Hook:
-    fields = [(field.name, _hook_of(field, converter), field.type, _exact_of(field)) for field in attrs.fields(owner)]
+def _table_hook(owner: Any, converter: BaseConverter, kinds: Kinds) -> Hook:
+    fields = [
+        (field.name, _hook_of(field, converter, kinds), field.type, _exact_of(field)) for field in attrs.fields(owner)
+    ]
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
@@ -106,8 +111,13 @@ def _exact_type(annotation: Any) -> type | None:
     return inner if inner in (bool, float, str) else None  # an int has to fit 64 bits
 
 
-def _hook_of(field: "attrs.Attribute[Any]", converter: BaseConverter) -> Hook:
-    return as_variable_name if field.name.endswith(VARIABLE_SUFFIX) else converter.get_structure_hook(field.type)
+def _hook_of(field: "attrs.Attribute[Any]", converter: BaseConverter, kinds: Kinds) -> Hook:
+    annotation: Any = field.type
+    if field.name.endswith(VARIABLE_SUFFIX):
+        return as_variable_name
+    if isinstance(annotation, type) and annotation not in kinds and attrs.has(annotation):
+        return _table_hook(annotation, converter, kinds)  # what the converter would find, after asking all it knows
+    return converter.get_structure_hook(annotation)
 
 
 def _failing(owner: Any, values: Tree) -> list[Fault]:
@@ -146,12 +156,13 @@ def _as_a_table(value: Any, kinds: Mapping[str, type]) -> str:
     return f"write {{ kind = {quoted(kind)} }}" if kind else f"write {{ kind = {' or '.join(map(quoted, kinds))} }}"
 
 
-def _component_hook(kinds: Mapping[str, type], converter: BaseConverter) -> Hook:
-    hooks = {kind: (_table_hook(owner, converter), owner) for kind, owner in kinds.items()}
+def _component_hook(union: Any, converter: BaseConverter, kinds: Kinds) -> Hook:
+    named = kinds[union]
+    hooks = {kind: (_table_hook(owner, converter, kinds), owner) for kind, owner in named.items()}
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
-            raise mismatch("a table with a kind", table, _as_a_table(table, kinds))
+            raise mismatch("a table with a kind", table, _as_a_table(table, named))
         hook, owner = hooks[table["kind"]]
         return hook(table, owner)
 
@@ -220,4 +231,8 @@ def _origin(annotation: Any) -> Any:
 
 
 def _is_optional(annotation: Any) -> bool:
-    return _origin(annotation) in (Union, UnionType) and type(None) in get_args(annotation)
+    return (
+        not isinstance(annotation, type)
+        and _origin(annotation) in (Union, UnionType)
+        and type(None) in get_args(annotation)
+    )

@@ -10,8 +10,6 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from attrs import evolve
-
 from falsework.formulas import Wrong, parse, spelled_path
 from falsework.layer import Layer, Move, Spot, Tree
 from falsework.migrations import Step, bodies, is_within_table, matches, renamed
@@ -74,7 +72,7 @@ def upgrade(layer: Layer, below: Tree, steps: Sequence[Step], schema_version: in
     for step in steps:
         if step.version > version and step.word in _STEPS:
             _STEPS[step.word](upgrading, step)
-    new = evolve(layer, values=upgrading.values, moves=tuple(upgrading.moves), schema_version=schema_version)
+    new = layer._replace(values=upgrading.values, moves=tuple(upgrading.moves), schema_version=schema_version)
     return Upgraded(new, upgrading.said, upgrading.problems)
 
 

@@ -8,7 +8,8 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from falsework.places import MAX_DEPTH, Lost, Path, place_of, scan
+from falsework.places import MAX_DEPTH, Lost, Path
+from falsework.scan import place_of, scan
 
 EVERYTHING = r"""
 # a comment with [brackets] and "quotes

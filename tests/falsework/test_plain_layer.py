@@ -9,7 +9,8 @@ import bindings
 from falsework.keys import check_keys
 from falsework.layer import Layer
 from falsework.layers import read_stack
-from falsework.merge import Merged, lay_on
+from falsework.laying import Merged
+from falsework.merge import lay_on
 from falsework.origins import Origins, origin_at
 from falsework.plain_layer import lay_plain
 from falsework.profiles import Expansion

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 from falsework import ConfigError
 from falsework.places import Path as KeyPath
-from falsework.places import Span, place_of, scan
+from falsework.places import Span
 from falsework.read import read_layer
+from falsework.scan import place_of, scan
 from tests.falsework.test_places import EVERYTHING, sections
 
 SUITE = "tomlkit==0.15.2"
