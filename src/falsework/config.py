@@ -12,7 +12,6 @@ from falsework.dump import fingerprint, flat, to_toml
 from falsework.layer import Layer, Tree
 from falsework.layers import Stack
 from falsework.laying import Merged
-from falsework.links import derivation_place
 from falsework.origins import Default, Pinned, default_place, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
@@ -98,6 +97,8 @@ class Config(_Loaded):
         """The place of one value; of an empty table, the place that makes it."""
         link = self.links.get(path)
         if link is not None and isinstance(link.by, Derivation):
+            from falsework.links import derivation_place
+
             return derivation_place(link.by)
         spot = spot_of_value(self.files, self.merged.origins, path)
         if spot is not None:

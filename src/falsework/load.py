@@ -17,10 +17,10 @@ from typing import Any
 from cattrs import BaseConverter
 
 from falsework.config import Config
-from falsework.defaults import Filling, Link, fill
+from falsework.defaults import Derivation, Filling, Link, fill
+from falsework.layer import Tree
 from falsework.layers import read_stack
 from falsework.laying import lay_all
-from falsework.links import add_derivations, derivations, resolve
 from falsework.machine import machine_file
 from falsework.origins import Default, default_place, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.places import Path
@@ -60,10 +60,10 @@ def load(
         stack = read_stack(paths, on_top=machine_file(paths[0]) if for_this_machine and paths else None)
         stack, merged, upgrades = lay_all(stack, table, migrations, schema_version)
         problems = merged.problems
-        filling = Filling(stack.layers, stack.experiment, merged.origins, table, derivations(derived), [], problems)
+        following = _read_derived(derived) if derived else {}
+        filling = Filling(stack.layers, stack.experiment, merged.origins, table, following, [], problems)
         tree = fill(filling, merged.tree)
-        add_derivations(filling, tree)
-        links = resolve(filling, tree)
+        links = _linked(filling, tree) if following or filling.links else {}
         value: Any = None
         try:
             value = converter.structure(tree, root)
@@ -81,6 +81,19 @@ def load(
             derivations=filling.derived,
             upgrades=tuple(upgrades),
         )
+
+
+def _read_derived(derived: Derived) -> dict[Path, Derivation]:
+    from falsework.links import derivations  # a schema and a file may have neither derived fields nor links
+
+    return derivations(derived)
+
+
+def _linked(filling: Filling, tree: Tree) -> dict[Path, Link]:
+    from falsework.links import add_derivations, resolve
+
+    add_derivations(filling, tree)
+    return resolve(filling, tree)
 
 
 @contextmanager

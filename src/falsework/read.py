@@ -20,6 +20,7 @@ from falsework.places import MAX_DEPTH, Lost, Span
 from falsework.problems import ConfigError, Problem, describe
 
 MAX_BYTES = 1_000_000  # 2,000 leaves are 65 kB
+_FEW_BYTES = 65_536  # what is read of a file that says it is empty, as those of the kernel do
 
 # Patterns, and not compiled: only a mistake needs them.
 _DIGITS = r"[+-]?[0-9_]{4000,}"
@@ -29,7 +30,7 @@ _TOMLLIB_PLACE = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
 # tomllib takes quadratic time over the parts of a dotted key, so absurd ones are refused before it sees them.
 _PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
 _ABSURD_KEY = f"(?:{_PART}){{{MAX_DEPTH}}}"
-_LONG_LINE = rf"\n[^\n]{{{2 * MAX_DEPTH},}}"  # a shorter one has room for no such key
+_SHORT_LINE = 2 * MAX_DEPTH - 1  # has room for no such key
 # What tomllib says to those who know its grammar, for those who have typed a file: what is wrong, and the mend.
 _IN_OTHER_WORDS = {
     "Illegal character '\\n'": ("a string that does not end on its line", "close it with the quote that opened it"),
@@ -61,10 +62,11 @@ def read_layer(path: FilePath, name: str) -> Layer:
 
 
 def _read_bytes(path: FilePath, name: str) -> bytes:
-    if not stat.S_ISREG(path.stat().st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise OSError("it is a directory" if path.is_dir() else "it is not a regular file")
     with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
+        data = file.read(min(max(status.st_size, _FEW_BYTES), MAX_BYTES) + 1)  # room for all of MAX_BYTES costs time
     if len(data) > MAX_BYTES:
         what = f"larger than {MAX_BYTES // 1_000_000} MB; so much text is data, not config"
         raise ConfigError([Problem(what, where=name)])
@@ -84,11 +86,12 @@ def _decode(data: bytes, name: str) -> str:
 
 
 def _refuse_absurd_keys(unparsed: Layer) -> None:
-    for match in re.finditer(_LONG_LINE, f"\n{unparsed.text}"):
-        line, start = match[0][1:], match.start()
-        if line.count(".") >= MAX_DEPTH and re.search(_ABSURD_KEY, line):
+    start = 0
+    for line in unparsed.text.split("\n"):
+        if len(line) > _SHORT_LINE and line.count(".") >= MAX_DEPTH and re.search(_ABSURD_KEY, line):
             spot = Spot(unparsed, span=Span(start, start + len(line)))
             raise ConfigError([Problem(f"a dotted key of over {MAX_DEPTH} parts", spot=spot)])
+        start += len(line) + 1
 
 
 def _parse(unparsed: Layer) -> Tree:

@@ -7,7 +7,7 @@
       code/              commit.txt, uncommitted.patch, source/, left_out.txt
       environment.json   Python, packages, hardware
       segments/001/      code/ and environment.json as they were when the run went on (001 is the first resume)
-      events.jsonl       started, resumed, evaluated, checkpoint, alert, mirror, finished, stopped, failed
+      events.jsonl       started, resumed, evaluated, checkpoint, alert, mirror, finished, preempted, failed
       metrics.jsonl      one row a step: {"step":12,"t":1790000000.123,"seg":0,"train/loss":2.31}
       system.jsonl       one row every few seconds, from a thread: the heartbeat, cpu, memory, GPU, throughput
       summary.json       written at close: last, min and max of every metric with their steps; time, tokens, status

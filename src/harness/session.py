@@ -70,7 +70,7 @@ def train_session(
         ended = train(job, split, ranks, run, console, stop)
         console.end_progress()
         if run is not None:
-            run.event("finished" if ended.reason == "finished" else "stopped", step=ended.step, reason=ended.reason)
+            run.event("finished" if ended.reason == "finished" else "preempted", step=ended.step, reason=ended.reason)
             console.say(report.end(job, run, ended))
             run.close()
 

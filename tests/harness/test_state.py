@@ -33,9 +33,10 @@ def run_with(directory: Path, events: list[str], beats: list[float], *, period: 
         (["started"], [NOW - 16], "crashed"),
         (["started", "finished"], [NOW - 1], "finished"),
         (["started", "finished", "mirror"], [NOW - 1], "finished"),
-        (["started", "stopped", "resumed"], [NOW - 1], "running"),
-        (["started", "stopped", "resumed"], [NOW - 500], "crashed"),
+        (["started", "preempted", "resumed"], [NOW - 1], "running"),
+        (["started", "preempted", "resumed"], [NOW - 500], "crashed"),
         (["started", "failed"], [NOW - 1], "failed"),
+        (["started", "stopped"], [NOW - 1], "preempted"),  # as the first runs called it
         (["started", "evaluated", "checkpoint", "alert"], [NOW - 1], "running"),
         ([], [NOW - 1], "running"),
         ([], [], "crashed"),

@@ -37,7 +37,7 @@ def test_a_signal_saves_and_the_run_goes_on_with_the_bits_of_a_straight_one(
     assert code == (1 if num_processes > 1 else 0), "accelerate's launcher ends with 1 for every signal"
     (path,) = (workplace / "runs").iterdir()
     stopped = read_rows(path / "events.jsonl")[-1]
-    assert (stopped["event"], stopped["reason"]) == ("stopped", number.name)
+    assert (stopped["event"], stopped["reason"]) == ("preempted", number.name)
     assert last_state(path)["checkpoint"] == f"step_{stopped['step']:08}"
     assert len(read_rows(path / "metrics.jsonl")) == stopped["step"] < 40
     said = (workplace / "out.txt").read_text().splitlines()
@@ -89,6 +89,6 @@ def test_sigterm_to_the_launcher_of_one_process_saves_and_leaves_no_orphan(
     _, alive = psutil.wait_procs(workers, timeout=60)
     assert alive == []
     (path,) = (workplace / "runs").iterdir()
-    stopped = [row for row in read_rows(path / "events.jsonl") if row["event"] == "stopped"]
+    stopped = [row for row in read_rows(path / "events.jsonl") if row["event"] == "preempted"]
     assert [row["reason"] for row in stopped] == ["SIGTERM"]
     assert (path / "checkpoints" / f"step_{stopped[0]['step']:08}").is_dir()

@@ -348,12 +348,12 @@ def test_a_tail_follows_a_run_until_it_ends(study: Path) -> None:
             file.write(': 0, "seg": 0, "train/loss": 1.125}\n')
         with (run / "events.jsonl").open("a") as file:
             file.write(
-                json.dumps({"event": "stopped", "t": time.time(), "seg": 0, "step": 4, "reason": "SIGTERM"}) + "\n"
+                json.dumps({"event": "preempted", "t": time.time(), "seg": 0, "step": 4, "reason": "SIGTERM"}) + "\n"
             )
         rest, errors = tail.communicate(timeout=60)
     assert [line.split()[1] for line in shown] == ["0", "1", "2", "3"]
     assert "loss 1.25" in shown[-1]
-    assert rest.splitlines()[-1] == f"{run.name} stopped"
+    assert rest.splitlines()[-1] == f"{run.name} preempted"
     assert "loss 1.125" in rest
     assert (tail.returncode, errors) == (0, "")
 

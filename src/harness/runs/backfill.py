@@ -23,7 +23,7 @@ from harness.runs.store import open as open_runs
 if TYPE_CHECKING:
     import duckdb
 
-CLOSED = ("finished", "stopped", "failed")
+CLOSED = ("finished", "preempted", "failed")
 ROWS_AT_A_TIME = 1_000  # of one request; mlflow takes no more
 MAX_PARAMETER_CHARACTERS = 6_000  # mlflow refuses longer ones
 

@@ -46,7 +46,7 @@ class Facts:
         """The rule of harness.state: the last word of the run, else how old its heartbeat is, or its record."""
         word = self.last_word.get("event")
         if word in ENDS:
-            return str(word)
+            return ENDS[word]
         age_seconds, alive_seconds = self.read_at - self.recorded_at, UNTIL_FIRST_BEAT_SECONDS
         if self.beat is not None:
             age_seconds = self.read_at - _number(self.beat.get("t"))

@@ -177,7 +177,7 @@ def test_a_store_without_runs_has_empty_views(tmp_path: Path) -> None:
 
 
 def test_states_are_those_that_the_harness_derives(tmp_path: Path) -> None:
-    stopped = [FINISHED[0], {"event": "stopped", "t": 2, "seg": 0, "step": 1, "reason": "SIGTERM"}]
+    stopped = [FINISHED[0], {"event": "preempted", "t": 2, "seg": 0, "step": 1, "reason": "SIGTERM"}]
     write_run(tmp_path, "closed", events=FINISHED, rows=steps(3.0, 2.0, 1.0))
     write_run(tmp_path, "stopped", events=stopped)
     write_run(tmp_path, "again", events=[*stopped, {"event": "resumed", "t": 3, "seg": 1, "step": 1}], beat={"t": 5.0})
@@ -185,7 +185,7 @@ def test_states_are_those_that_the_harness_derives(tmp_path: Path) -> None:
     write_run(tmp_path, "fresh")
     found: dict[str, str] = dict(runs.query(tmp_path, "SELECT run, state FROM runs")[1])
     assert found == {path.name: state_of(path) for path in tmp_path.iterdir()}
-    assert sorted(found.values()) == ["crashed", "finished", "running", "running", "stopped"]
+    assert sorted(found.values()) == ["crashed", "finished", "preempted", "running", "running"]
 
 
 def test_a_value_that_is_no_number_comes_back_as_itself(tmp_path: Path) -> None:
