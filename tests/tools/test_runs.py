@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import re
 import os
 import signal
 import subprocess
@@ -104,6 +105,11 @@ def test_texts_with_line_ends_and_controls_stay_on_the_line_of_their_row(ask: As
     code, told, _ = ask("--sql", "SELECT number, why FROM runs WHERE number = 7")
     assert (code, told.splitlines()[1:]) == (0, ["     7  a\\nb\\x1b[31m"])
     assert ask("--sql", "SELECT experiment FROM runs WHERE false")[:2] == (1, "experiment\nno rows\n")
+    code, told, _ = ask("--sql", "SELECT number, NULL AS nothing, * FROM wide WHERE number = 7")
+    head, _, last = told.splitlines()
+    assert (code, head.split()[:2]) == (0, ["number", "nothing"])
+    assert max(map(len, told.splitlines())) <= 160, "a table is never wider than its screen"
+    assert re.fullmatch(r"no room for \d+ of \d+ columns: SELECT those to see; --format json has all", last)
 
 
 def test_an_eval_of_a_run_that_died_before_it_said_so_is_no_column(ask: Ask, study: Path) -> None:

@@ -87,10 +87,20 @@ def _sql(store: Any, options: Namespace) -> Answer:
         return _json([dict(zip(names, row, strict=True)) for row in rows]), code
     cells = [[row[at] for row in rows] for at in range(len(names))]
     columns = [
-        Column(title=name, cells=[short(value) for value in values], right=_are_numbers(values), least=12)
-        for name, values in zip(names, cells, strict=True)
+        Column(
+            title=name,
+            cells=[short(value) for value in values],
+            right=_are_numbers(values),
+            least=12,
+            need=min(at, 1),
+            asked=True,
+        )
+        for at, (name, values) in enumerate(zip(names, cells, strict=True))
     ]
-    return fitted(columns, screen_width())[0] + ("" if rows else "\nno rows"), code
+    text, left_out = fitted(columns, screen_width())
+    if left_out:
+        text += f"\nno room for {len(left_out)} of {len(names)} columns: SELECT those to see; --format json has all"
+    return text + ("" if rows else "\nno rows"), code
 
 
 def _table(store: Any, chosen: Sequence[str], options: Namespace) -> Answer:

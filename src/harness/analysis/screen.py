@@ -27,6 +27,7 @@ class Column:
     right: bool = True
     least: int | None = None
     need: int = 0  # columns with the highest number go first; 0 always stays
+    asked: bool = False  # somebody named it, so it is shown though all of its cells are empty
 
     @property
     def width(self) -> int:
@@ -54,11 +55,11 @@ def screen_width() -> int:
 
 def fitted(columns: Sequence[Column], width: int) -> tuple[str, list[str]]:
     """The lines of the table, and the titles of the columns that found no room."""
-    kept = [_seen(column) for column in columns if any(column.cells) or column.need == 0]
+    kept = [_seen(column) for column in columns if any(column.cells) or column.asked or column.need == 0]
     left_out: list[str] = []
     for needed, width_of in ((NICE_TO_HAVE, _full), (1, _least)):
         while width_of(kept) > width and any(column.need >= needed for column in kept):
-            worst = max(kept, key=lambda column: column.need)
+            worst = max(reversed(kept), key=lambda column: column.need)  # of equals the last
             kept.remove(worst)
             left_out.insert(0, worst.title)
     widths = _widths(kept, width)
