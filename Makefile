@@ -13,7 +13,7 @@ INSTALL := $(PIP) install --no-compile --constraint constraints.txt --editable #
 export ACCELERATE_LOG_LEVEL := error
 
 .DEFAULT_GOAL := help
-.PHONY: help train lab test test-gpu chaos check constraints clean
+.PHONY: help train lab test chaos check constraints clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,7 @@ test: $(VENV)/.can_test ## install what tests need, then run them
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder # by default the few tests that run long would come last
 
 # goes with falsework
+.PHONY: test-gpu
 test-gpu: $(VENV)/.can_test ## run what only GPUs can check; skips with a word where there is none
 	$(BIN)/pytest tests/gpu -rs
 

@@ -6,7 +6,8 @@
 #SBATCH --signal=TERM@120
 set -u
 config=$1
-newest() { ls -d runs/"$(basename "$config" .toml)"-* 2>/dev/null | tail -n 1; }  # run ids begin with their time
+name=$(basename "$config")
+newest() { ls -d runs/"${name%.*}"-* 2>/dev/null | tail -n 1; }  # of this experiment; the ids end with their time
 
 run=$config
 [ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && run=$(newest)

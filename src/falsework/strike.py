@@ -39,6 +39,7 @@ FILES = (
     "tests/chaos/test_trainer.py",
 )
 READERS = ("tools", "tests", "benchmarks")  # floors above falsework, where whatever imports it goes
+EXPERIMENTS = "experiments"
 REGISTRY = ("bindings/derived.py", "bindings/elsewhere.py", "bindings/schema.lock.toml")  # only falsework reads these
 TEMPLATES = {"tools/struck_train.py": "train.py", "tools/struck_start.py": "tools/_start.py"}
 PINS = re.compile(r"^(cattrs|tomli[_-]w)==.*\n", re.MULTILINE)  # in constraints.txt, which is generated
@@ -119,15 +120,15 @@ def _copy(project: Path, target: Path) -> Struck:
             continue
         before = _text(path)
         after = before if before is None else _edited(name, before)
-        if _goes(name, after):
+        new_name = TEMPLATES.get(name) or _experiment_name(name) or name
+        if new_name == name and _goes(name, after):
             struck.gone.append(name)
             _count(struck.removed, _group(name), before)
             continue
-        new_name = TEMPLATES.get(name, name)
         to = target / new_name
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, to, follow_symlinks=False)
-        if new_name != name:
+        if name in TEMPLATES:
             _count(struck.added, new_name, after)
         elif after is not None and before is not None and after != before:
             to.write_text(after, encoding="utf-8", newline="")
@@ -136,6 +137,11 @@ def _copy(project: Path, target: Path) -> Struck:
             _count(counts, "lines of files that stay", longer, shorter)
     _forget_rows(target, struck)
     return struck
+
+
+def _experiment_name(name: str) -> str | None:
+    """Where an experiment that is Python already goes, as `configs` is no folder any more."""
+    return f"{EXPERIMENTS}/{name.removeprefix('configs/')}" if re.fullmatch(r"configs/.+\.py", name) else None
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -220,11 +226,15 @@ def _write_experiments(project: Path, target: Path, load: Load, train_with: str,
                 loaded = load([str(config)] if profile is None else [str(config), str(profile)])
                 name = f"{profile.stem}/{loaded.name}" if profile else loaded.name
                 text = eject(loaded, train_with=train_with)
-                to = target / "experiments" / f"{name}.py"
+                to = target / EXPERIMENTS / f"{name}.py"
+                if to.exists():
+                    raise ConfigError(
+                        [Problem("there is a Python experiment of this name", where=f"configs/{name}.py")]
+                    )
                 to.parent.mkdir(parents=True, exist_ok=True)
                 to.write_text(text, encoding="utf-8")
                 assert runpy.run_path(str(to))["run"] == loaded.value, f"{to}: not the object that its config makes"
-                struck.experiments.append(f"experiments/{name}.py")
+                struck.experiments.append(f"{EXPERIMENTS}/{name}.py")
                 _count(struck.added, "experiments", text)
 
 

@@ -82,6 +82,17 @@ def test_what_needs_falsework_goes_and_all_else_stays(project: Path, tmp_path: P
     assert sorted(struck.experiments) == ["experiments/01_base.py", "experiments/short/01_base+short.py"]
 
 
+def test_an_experiment_that_is_python_already_moves_to_the_others(project: Path, tmp_path: Path) -> None:
+    text = "run = 1\n"
+    (project / "configs" / "02_python.py").write_text(text)
+    strike(project, tmp_path / "new", load, train_with=TRAINER)
+    assert (tmp_path / "new" / "experiments" / "02_python.py").read_text() == text
+
+    (project / "configs" / "01_base.py").write_text(text)
+    with pytest.raises(ConfigError, match="there is a Python experiment of this name"):
+        strike(project, tmp_path / "other", load, train_with=TRAINER)
+
+
 def test_lines_are_counted_as_a_diff_would(project: Path, tmp_path: Path) -> None:
     struck = strike(project, tmp_path / "new", load, train_with=TRAINER)
     assert struck.removed["src/falsework"] == 1

@@ -3,8 +3,8 @@
 import csv
 import importlib.util
 import json
-import re
 import os
+import re
 import signal
 import subprocess
 import sys

@@ -80,7 +80,7 @@ def _make_wide(connection: Any, runs: Collection[str], hparams: Sequence[str], m
     """The view `wide` with these metrics alone: a store may have thousands."""
     own = [f"hparams.{sql_name(key)}" for key in hparams if key not in runs]
     measured = [
-        f"max({column}) FILTER (key = {sql_text(key)}) AS {sql_name(name)}"
+        f"max(CASE WHEN key = {sql_text(key)} THEN {column} END) AS {sql_name(name)}"
         for key in metrics
         for column, name in (("last", key), *((extreme, f"{key} {extreme}") for extreme in EXTREMES))
     ]

@@ -42,13 +42,14 @@ def load(
     columns: Mapping[str, Sequence[Any]],
 ) -> None:
     """Makes a table of columns; each has a type of SQL, to which plain Python values cast."""
-    declared = ", ".join(f"{quoted(column)} {kind}" for column, kind in types.items())
-    connection.execute(f"CREATE TABLE {name} ({declared})")
+    lists = ", ".join(f"unnest(?::{kind}[]) AS {quoted(column)}" for column, kind in types.items())
     num_rows = len(next(iter(columns.values()), ()))
-    lists = ", ".join(f"unnest(?::{kind}[])" for kind in types.values())
+    if num_rows == 0:
+        declared = ", ".join(f"{quoted(column)} {kind}" for column, kind in types.items())
+        connection.execute(f"CREATE TABLE {name} ({declared})")
     for start in range(0, num_rows, ROWS_AT_A_TIME):
         piece = [_parameter(columns[column][start : start + ROWS_AT_A_TIME]) for column in types]
-        connection.execute(f"INSERT INTO {name} SELECT {lists}", piece)
+        connection.execute(f"{f'INSERT INTO {name}' if start else f'CREATE TABLE {name} AS'} SELECT {lists}", piece)
 
 
 def _parameter(values: Sequence[Any]) -> list[Any]:

@@ -70,8 +70,10 @@ def make_views(
     connection.execute(f"CREATE SCHEMA {schema}")
     if "samples" in wanted:
         _make_samples(connection, schema, source, runs)
-    if "summaries" in wanted:
+    if "metrics" in wanted or ("summaries" in wanted and any(facts.summary is None for facts in runs)):
         _make_metrics(connection, schema, source, runs)
+    elif "summaries" in wanted:
+        load(connection, f"{schema}.summaries", TYPES["summaries"], summary_columns(runs))
     if "system" in wanted:
         _make_system(connection, schema, source, runs)
     if "hparams" in wanted:

@@ -42,7 +42,7 @@ class Part:
     """A part and its runs; those of `stale` are gone, or newer in their own files or in a later part."""
 
     folder: Path
-    runs: dict[str, Stamp]
+    runs: dict[str, list[int]]  # size and time of events.jsonl
     sizes: dict[str, int]
     stale: set[str] = field(default_factory=set)
 
@@ -91,7 +91,7 @@ def _read(folder: Path) -> list[Part]:
         parts = [
             Part(
                 folder=folder / part["name"],
-                runs={run: Stamp._make(stamp) for run, stamp in part["runs"].items()},
+                runs=dict(part["runs"]),
                 sizes=part["sizes"],
             )
             for part in manifest["parts"]
@@ -112,11 +112,10 @@ def _checked(source: Source, names: Sequence[str], parts: list[Part]) -> list[Pa
     """The parts, each with what is stale in it."""
     there, seen = set(names), set()
     for part in reversed(parts):
-        for run, stamp in part.runs.items():
-            if run in seen or run not in there or source.stamp(f"{run}/events.jsonl") != stamp:
-                part.stale.add(run)
-            else:
-                seen.add(run)
+        asked = {run: stamp for run, stamp in part.runs.items() if run in there and run not in seen}
+        fresh = asked.keys() - source.changed(asked, "events.jsonl")
+        part.stale |= part.runs.keys() - fresh
+        seen |= fresh
     return parts
 
 
@@ -183,7 +182,7 @@ def _new_part(folder: Path, source: Source, runs: dict[str, tuple[Facts, Stamp]]
             if not source.leave_out(str(error)):
                 raise
     sizes = {path.name: path.stat().st_size for path in (folder / name).iterdir()}
-    return Part(folder=folder / name, runs={run: stamp for run, (_, stamp) in runs.items()}, sizes=sizes)
+    return Part(folder=folder / name, runs={run: list(stamp) for run, (_, stamp) in runs.items()}, sizes=sizes)
 
 
 def _write_manifest(folder: Path, parts: Sequence[Part]) -> None:

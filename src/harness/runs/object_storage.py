@@ -8,7 +8,7 @@ has to be downloaded on every machine, and a node without a network cannot. Noth
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -75,6 +75,10 @@ class ObjectSource:
     def stamp(self, name: str) -> Stamp | None:
         """Size and time of a file."""
         return self._stamps.get(name)
+
+    def changed(self, stamps: Mapping[str, list[int]], file: str) -> set[str]:
+        """The folders whose file of this name has not the size and time in `stamps`."""
+        return {folder for folder, stamp in stamps.items() if list(self._stamps.get(f"{folder}/{file}", ())) != stamp}
 
     def is_readable(self, name: str) -> bool:
         """Whether this is a file that can be read."""

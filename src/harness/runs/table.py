@@ -77,7 +77,7 @@ def _pivot(keys: Sequence[str]) -> str:
     if not keys:
         return ""
     values = ", ".join(
-        f"any_value({column}) FILTER (key = {duck.text(key)}) AS {duck.quoted(key + more)}"
+        f"max(CASE WHEN key = {duck.text(key)} THEN {column} END) AS {duck.quoted(key + more)}"  # one row; half of FILTER
         for key in keys
         for more, column in OF_METRIC.items()
     )
