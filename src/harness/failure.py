@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.launch import Failed, Refused
+from harness.launch import Failed, Refused, launch_line
 from harness.ranks import Ranks
 from harness.run_directory import RunDirectory
 
@@ -56,13 +56,14 @@ def keep_failure(error: Exception, ranks: Ranks, opened: Opened) -> Exception:
     if ranks.is_loss_of_a_rank(error):
         said = f"{rank}ended {when}: another rank is gone, or did not come\n  {str(error).partition('. This')[0]}"
         _record(opened, _said_by_another(opened) or said, when)
-        return Failed(said, aloud=is_first)
+        mend = "find out whether it was killed (for its memory, say) or its machine is gone"
+        return Failed(f"{said}\n  help: {mend}{_go_on(opened, ranks)}", aloud=is_first)
     _record(opened, f"{rank}{type(error).__name__}: {error}", when)
     if opened.run_path is not None:
         with suppress(OSError), (opened.run_path / f"error_rank{ranks.rank}.txt").open("a", encoding="utf-8") as file:
             file.write(f"{rank}{type(error).__name__}: {error}, {when}\n{traceback.format_exc()}\n")
     if isinstance(error, OSError) and error.errno in DISK_FULL:
-        return Failed(_no_room(error, opened, f"{rank}ended {when}"), aloud=is_first)
+        return Failed(_no_room(error, opened, ranks, f"{rank}ended {when}"), aloud=is_first)
     if isinstance(error, Failed) or (is_first and (ranks.is_main or not isinstance(error, Refused))):
         return error
     return Failed(str(error), aloud=is_first)
@@ -83,10 +84,12 @@ def _said_by_another(opened: Opened) -> str:
     return ""
 
 
-def _no_room(error: OSError, opened: Opened, where: str) -> str:
-    again = (
-        f", then go on from the last checkpoint: accelerate launch train.py {opened.run_path}"
-        if opened.run_path
-        else ""
-    )
-    return f"{where}: no room to write ({error})\n  help: make room{again}"
+def _no_room(error: OSError, opened: Opened, ranks: Ranks, where: str) -> str:
+    return f"{where}: no room to write ({error})\n  help: make room{_go_on(opened, ranks)}"
+
+
+def _go_on(opened: Opened, ranks: Ranks) -> str:
+    if opened.run_path is None:
+        return ""
+    line = launch_line(opened.run_path, num_processes=ranks.num_processes)
+    return f", then go on from the last checkpoint: {line}"

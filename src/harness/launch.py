@@ -1,14 +1,15 @@
 """Between the launcher and the run, before torch is imported: what was launched, and how a process ends."""
 
 import os
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from harness.launcher import asked_processes, follow_launcher, under_accelerate
 
-LAUNCH_LINE = "accelerate launch --multi_gpu --num_processes {n} --num_machines 1 --main_process_port 0 train.py CONFIG"
 SPEAKING_SECONDS = 5  # that the main process may take longer than the others to find and print a mistake
 
 
@@ -32,13 +33,19 @@ def launched_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def launch_line(what: str | Path, *, num_processes: int) -> str:
+    """The command that trains a config, or goes on with a run, on so many processes of one machine."""
+    many = f"--multi_gpu --num_processes {num_processes} --num_machines 1 --main_process_port 0 "
+    return f"accelerate launch {many if num_processes > 1 else ''}train.py {what}"
+
+
 def check_world(*, running: int) -> None:
     """Raises Refused unless as many processes run together as were launched, or as the launcher was asked for."""
     meant = max(launched_processes(), asked_processes())
     if meant != running:
         raise Refused(
             f"{meant} processes were launched, but {running} would train together\n"
-            f"  help: {LAUNCH_LINE.format(n=meant)}\n"
+            f"  help: {launch_line('CONFIG', num_processes=meant)}\n"
             '        works with and without GPUs (train.device = "auto" takes the CPU when there is none)'
         )
 
@@ -49,8 +56,11 @@ def exit_with(main: Callable[[list[str]], int]) -> None:
     The interpreter's own shutdown costs 0.4 to 0.7 s after torch is imported, and with gloo it can end a finished run
     with SIGABRT ("terminate called without an active exception"): a thread of the process group is still joinable when
     static objects die. All files are written and all ranks have met by now, so nothing is left to shut down.
+    Until there is something to save, Ctrl-C ends the process as SIGTERM does: raised inside an import it would come out
+    as that module's own error.
     """
     follow_launcher()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         code = main(sys.argv[1:])
     except Failed as failure:
@@ -79,10 +89,10 @@ def say_mistake(mistake: Exception) -> None:
 def _say(mistake: Exception) -> None:
     print(mistake, file=sys.stderr)
     if under_accelerate():
-        print(
-            "(What follows is accelerate's own report that train.py ended; `accelerate launch --quiet` leaves it out.)",
-            file=sys.stderr,
-        )
+        mend = (
+            "" if "WORLD_SIZE" in os.environ else "; `accelerate launch --quiet` leaves it out"
+        )  # of one process only
+        print(f"(What follows is accelerate's own report that train.py ended{mend}.)", file=sys.stderr)
 
 
 def _say_error(error: BaseException) -> None:

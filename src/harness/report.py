@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from harness.analysis.find import root_words
 from harness.job import Job
 from harness.last_screen import finished_parent, numbers, raw_samples
+from harness.launch import launch_line, launched_processes
 from harness.ranks import Ranks
 from harness.split import Split
 
@@ -46,7 +47,8 @@ def num_parameters(job: Job) -> int:
 def end(job: Job, run: "RunDirectory", ended: "Ended") -> str:
     """The last screen: how the run ended, its numbers, some raw samples, and what to do next."""
     if ended.reason != "finished":
-        return f"stopped by {ended.reason} after step {ended.step}; saved\nnext: accelerate launch train.py {run.path}"
+        again = launch_line(run.path, num_processes=launched_processes())
+        return f"stopped by {ended.reason} after step {ended.step}; saved\nnext: {again}"
     parent = finished_parent(run.path)
     return "\n".join(
         [

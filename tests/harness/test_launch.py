@@ -1,6 +1,7 @@
 """How a process learns what was launched, and how it ends."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -81,3 +82,12 @@ def test_under_accelerate_a_mistake_explains_the_noise_that_follows(
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "wrong"
     assert "accelerate's own report" in said[1]
+    assert "--quiet" in said[1]
+    monkeypatch.setenv("WORLD_SIZE", "2")  # accelerate 1.15 prints it for several processes, --quiet or not
+    say_mistake(Refused("wrong"))
+    assert capsys.readouterr().err.splitlines()[1].endswith("accelerate's own report that train.py ended.)")
+
+
+def test_ctrl_c_before_there_is_a_run_ends_the_process_without_a_traceback_out_of_an_import() -> None:
+    done = run("import signal\ndef main(arguments):\n    signal.raise_signal(signal.SIGINT)\nexit_with(main)")
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

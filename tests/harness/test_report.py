@@ -101,7 +101,14 @@ def test_numbers_of_unlike_evals_get_no_difference(make_job: MakeJob, tmp_path: 
     assert "held_out was not measured alike: the prompts differ (00000000 and 11111111)" in text
 
 
-def test_a_stopped_run_says_how_to_go_on(make_job: MakeJob, tmp_path: Path) -> None:
+def test_a_stopped_run_says_how_to_go_on_with_as_many_processes(
+    make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "1")
     text = report.end(make_job(), open_run_directory(tmp_path), Ended(reason="SIGTERM", step=7, metrics={}))
     assert text.splitlines()[0] == "stopped by SIGTERM after step 7; saved"
     assert text.splitlines()[-1] == f"next: accelerate launch train.py {tmp_path}"
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    text = report.end(make_job(), open_run_directory(tmp_path), Ended(reason="SIGTERM", step=7, metrics={}))
+    flags = "--multi_gpu --num_processes 4 --num_machines 1 --main_process_port 0"
+    assert text.splitlines()[-1] == f"next: accelerate launch {flags} train.py {tmp_path}"

@@ -75,6 +75,8 @@ def test_a_rank_that_is_killed_is_missed_at_once(fail: Callable[..., str], tmp_p
     assert said.count("rank 0 of 2: ended after step 4: another rank is gone, or did not come") == 1, said
     assert "Traceback" not in before_the_launcher(said)
     (path,) = (tmp_path / "runs").iterdir()
+    many = "--multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0"
+    assert f"go on from the last checkpoint: accelerate launch {many} train.py runs/{path.name}" in said
     assert read_rows(path / "events.jsonl")[-1]["event"] == "failed"
 
 

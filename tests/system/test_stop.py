@@ -41,7 +41,8 @@ def test_a_signal_saves_and_the_run_goes_on_with_the_bits_of_a_straight_one(
     assert last_state(path)["checkpoint"] == f"step_{stopped['step']:08}"
     assert len(read_rows(path / "metrics.jsonl")) == stopped["step"] < 40
     said = (workplace / "out.txt").read_text().splitlines()
-    assert said[-1] == f"next: accelerate launch train.py runs/{path.name}"
+    many = "--multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0 " if num_processes > 1 else ""
+    assert said[-1] == f"next: accelerate launch {many}train.py runs/{path.name}"
     assert said[-2] == f"stopped by {number.name} after step {stopped['step']}; saved"
 
     done = run(workplace, f"runs/{path.name}", **options)
