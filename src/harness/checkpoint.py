@@ -41,7 +41,7 @@ def save_checkpoint(
     """
     final = root / f"step_{contents.numbers['step']:08}"
     for left_behind in root.glob(".writing_*"):  # by a kill
-        shutil.rmtree(left_behind)
+        _remove(left_behind)
     beside = root / f".writing_{final.name}"
     try:
         beside.mkdir(parents=True)
@@ -52,13 +52,21 @@ def save_checkpoint(
     if final.exists() and not find_fault(final):  # a resumed run reached this step again, with the same bits
         shutil.rmtree(beside)
         return final
-    shutil.rmtree(final, ignore_errors=True)
+    _remove(final)
     beside.rename(final)
     _sync(root)
     written = [directory for directory in _directories(root) if directory.name <= final.name]  # a newer one is broken
     for directory in set(written) - _kept(written, keep):
-        shutil.rmtree(directory)
+        _remove(directory)
     return final
+
+
+def _remove(path: Path) -> None:
+    """A directory with all in it, or the file or link that stands in the place of one, or nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _kept(newest_first: Sequence[Path], keep: Keep) -> set[Path]:
@@ -132,14 +140,18 @@ def find_fault(directory: Path) -> str:
     for name, identity in files.items():
         if not (directory / name).is_file():
             return f"{name} is missing"
-        if _identity(directory / name) != identity:
+        try:
+            is_whole = _identity(directory / name) == identity
+        except OSError as error:
+            return f"{name} cannot be read ({error.strerror})"
+        if not is_whole:
             return f"{name} is not what was written"
     return ""
 
 
 def _directories(root: Path) -> Iterator[Path]:
-    """Newest first."""
-    return iter(sorted(root.glob("step_*"), reverse=True))
+    """Newest first. What is called otherwise (step_00000200.bak) is somebody's own: neither used nor deleted."""
+    return iter(sorted((path for path in root.glob("step_*") if path.name[5:].isdigit()), reverse=True))
 
 
 def _identity(path: Path) -> dict[str, Any]:

@@ -110,6 +110,33 @@ def test_a_step_that_is_reached_again_keeps_its_checkpoint(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("instead", ["a file", "a dead link", "a link to a whole one"])
+def test_what_stands_in_the_place_of_a_checkpoint_does_not_end_the_run(tmp_path: Path, instead: str) -> None:
+    root, keep, elsewhere = tmp_path / "checkpoints", Keep(newest=1), tmp_path / "elsewhere"
+    first = save_checkpoint(root, state_at(1).contents(), keep=keep, facts=FACTS)
+    first.rename(elsewhere)
+    target = {"a dead link": tmp_path / "gone", "a link to a whole one": elsewhere}.get(instead)
+    in_the_way = [first, root / ".writing_step_00000001"]
+    if instead != "a link to a whole one":  # of the same step, which would be left where it is
+        in_the_way.append(root / "step_00000002")
+    for place in in_the_way:
+        place.symlink_to(target) if target else place.write_text("")
+    again = save_checkpoint(root, state_at(2).contents(), keep=keep, facts=FACTS)
+    assert newest_checkpoint(root) == (again, [])
+    assert list(root.iterdir()) == [again]
+    assert find_fault(elsewhere) == "", "what a link points to is not ours"
+
+
+def test_a_copy_under_another_name_is_neither_used_nor_deleted(tmp_path: Path) -> None:
+    keep = Keep(newest=1, every_steps=2)
+    copy = shutil.copytree(
+        save_checkpoint(tmp_path, state_at(1).contents(), keep=keep, facts=FACTS), tmp_path / "step_00000001.bak"
+    )
+    assert newest_checkpoint(tmp_path) == (tmp_path / "step_00000001", [])
+    newest = save_checkpoint(tmp_path, state_at(3).contents(), keep=keep, facts=FACTS)
+    assert sorted(tmp_path.iterdir()) == [copy, newest]
+
+
 def files_of(path: Path) -> list[str]:
     return sorted(file.name for file in path.iterdir())
 
@@ -123,7 +150,7 @@ def two_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "model.safetensors", "optimizers.pt"])
-@pytest.mark.parametrize("damage", ["missing", "empty", "short", "longer", "flipped", "a directory"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "short", "longer", "flipped", "a directory", "unreadable"])
 def test_damage_to_any_file_is_found_and_the_checkpoint_before_is_used(
     two_checkpoints: Path, tmp_path: Path, name: str, damage: str
 ) -> None:
@@ -137,6 +164,8 @@ def test_damage_to_any_file_is_found_and_the_checkpoint_before_is_used(
     flipped = content[:middle] + bytes([content[middle] ^ 4]) + content[middle + 1 :]
     if damage == "a directory":
         (newer / name).mkdir()
+    elif damage == "unreadable":
+        (newer / name).symlink_to("/proc/self/mem")  # its first page gives an input/output error, as a bad disk does
     elif damage != "missing":
         forms = {"empty": b"", "short": content[:-1], "longer": content + b"\0", "flipped": flipped}
         (newer / name).write_bytes(forms[damage])
