@@ -5,16 +5,14 @@
 #SBATCH --open-mode=append
 #SBATCH --signal=TERM@120
 set -u
-config=$1
-name=$(basename "$config")
-newest() { ls -d runs/"${name%.*}"-* 2>/dev/null | tail -n 1; }  # of this experiment; the ids end with their time
+own_run() { sed -n 's/^run \([^ ]*\).*/\1/p' "$(readlink /proc/$$/fd/1)" | tail -n 1; }  # as the job's output says
 
-run=$config
-[ "${SLURM_RESTART_COUNT:-0}" -gt 0 ] && run=$(newest)
+run=$(own_run)  # of an earlier start of this job
 # Several processes: accelerate launch --multi_gpu --num_processes N train.py. For one, its launcher dies before train.py has saved.
-srun .venv/bin/python train.py "${run:-$config}"
+srun .venv/bin/python train.py "${run:-$1}"
 code=$?
-if [ "$(.venv/bin/python -m harness.state "$(newest)")" = preempted ]; then
+run=$(own_run)
+if [ -n "$run" ] && [ "$(.venv/bin/python -m harness.state "$run")" = preempted ]; then
     scontrol requeue "$SLURM_JOB_ID"
 fi
 exit $code

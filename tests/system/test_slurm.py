@@ -1,12 +1,18 @@
-"""docs/slurm.sh under a real SLURM: a job that is told to stop saves, goes back into the queue, and on with its run."""
+"""docs/slurm.sh: a job that is told to stop saves, goes back into the queue, and on with its own run.
 
+Once under a real SLURM, where there is one; else with two commands in the place of SLURM's.
+"""
+
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness.state import state_of
@@ -29,15 +35,19 @@ def _wait_for(happened: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_a_job_that_is_told_to_stop_goes_back_into_the_queue_and_on(workplace: Path) -> None:
-    if shutil.which("sbatch") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
-        pytest.skip("no SLURM answers here")
-    (workplace / ".venv").symlink_to(sys.prefix)
-    (workplace / "train.py").symlink_to(ROOT / "train.py")
-    tiny = workplace / "tiny.toml"
+def _prepare(folder: Path) -> None:
+    (folder / ".venv").symlink_to(sys.prefix)
+    (folder / "train.py").symlink_to(ROOT / "train.py")
+    tiny = folder / "tiny.toml"
     tiny.write_text(
         tiny.read_text().replace("num_steps = 40", "num_steps = 400").replace("total_steps = 40", "total_steps = 400")
     )
+
+
+def test_a_job_that_is_told_to_stop_goes_back_into_the_queue_and_on(workplace: Path) -> None:
+    if shutil.which("sbatch") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
+        pytest.skip("no SLURM answers here")
+    _prepare(workplace)
     job = _told(
         "sbatch", "--parsable", "--output=job.out", str(ROOT / "docs" / "slurm.sh"), "tiny.toml", folder=workplace
     )
@@ -53,3 +63,49 @@ def test_a_job_that_is_told_to_stop_goes_back_into_the_queue_and_on(workplace: P
     assert "goes on after step" in out.read_text()
     assert [path.name for path in (workplace / "runs").iterdir()] == [run.name], "no second run"
     _wait_for(lambda: "JobState=COMPLETED" in _told("scontrol", "show", "job", job, folder=workplace))
+
+
+def test_a_job_goes_on_with_its_own_run_and_with_no_other_of_the_experiment(
+    workplace: Path, wait_for: Callable[..., object]
+) -> None:
+    _prepare(workplace)
+    commands = workplace / "commands"
+    commands.mkdir()
+    for name, does in {"srun": 'exec "$@"', "scontrol": 'echo "$@" >> asked.txt'}.items():
+        (commands / name).write_text(f"#!/bin/sh\n{does}\n")
+        (commands / name).chmod(0o755)
+
+    def start(job: int, config: str) -> "subprocess.Popen[bytes]":
+        path = f"{commands}:{os.environ['PATH']}"
+        with (workplace / f"{job}.out").open("a") as out:
+            return subprocess.Popen(
+                ["bash", str(ROOT / "docs" / "slurm.sh"), config],
+                cwd=workplace,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, "PATH": path, "SLURM_JOB_ID": str(job), "CUDA_VISIBLE_DEVICES": ""},
+                start_new_session=True,
+            )
+
+    def stopped(job: int) -> None:
+        """A start of this job, told to stop when it has trained a little more than before."""
+        said, process = workplace / f"{job}.out", start(job, "tiny.toml")
+        before = said.read_text().count("tokens/s")
+        wait_for(lambda: said.read_text().count("tokens/s") > before, process)
+        (trainer,) = psutil.Process(process.pid).children()
+        trainer.send_signal(signal.SIGTERM)
+        process.wait(timeout=WAIT_SECONDS)
+
+    stopped(1)
+    (run,) = (workplace / "runs").iterdir()
+    assert (workplace / "asked.txt").read_text() == "requeue 1\n"
+    (workplace / "runs" / "broken-20260101T000000Z-0000").symlink_to(run)  # preempted, and of the experiment below
+    (workplace / "broken.toml").write_text("model = 1\n")
+    assert start(2, "broken.toml").wait(timeout=WAIT_SECONDS) == 2
+    assert (workplace / "asked.txt").read_text() == "requeue 1\n", "what did not start is not started again"
+    stopped(3)
+    stopped(1)
+    own = (workplace / "1.out").read_text()
+    assert "goes on after step" in own
+    assert own.count(f"run runs/{run.name}") == 2, own
+    assert (workplace / "asked.txt").read_text() == "requeue 1\nrequeue 3\nrequeue 1\n"
