@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.launch import Refused
 from harness.redact import clean_bytes, clean_command, without_secrets
 from harness.rows import finite
 from harness.snapshot import snapshot_code
@@ -53,6 +54,28 @@ def write_record(directory: Path, experiment: Experiment, facts: Mapping[str, An
         **facts,
     }
     _write_json(directory / "run.json", run)
+
+
+def check_data(directory: Path, facts: Mapping[str, Any]) -> None:
+    """Raises Refused for a run whose record names other data than those that it would go on with."""
+    began, now = (
+        _hashes(data)
+        for data in (json.loads((directory / "run.json").read_text("utf-8")).get("data"), facts.get("data"))
+    )
+    changed = [name for name in began if name in now and began[name] != now[name]]
+    if changed:
+        name = changed[0]
+        raise Refused(
+            f"{directory}: the data{f' of {name}' if name else ''} are not those that the run began with "
+            f"(sha256 {began[name][:8]}, now {now[name][:8]})\n"
+            f'  help: bring them back, or begin anew with its weights: [init] kind = "weights", path = "{directory}"'
+        )
+
+
+def _hashes(data: Mapping[str, Any] | None) -> dict[str, str]:
+    """Of each source of a mixture by its name, of another kind of data by no name."""
+    sources = {"": data} if data and "sha256" in data else data or {}
+    return {name: source["sha256"] for name, source in sources.items()}
 
 
 def write_surroundings(directory: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from harness.mirrors import MirrorPlan, open_mirrors
 from harness.output import Output
 from harness.peers import watched_peers
 from harness.ranks import Ranks, Timeouts, start_ranks
-from harness.record import Experiment, write_record, write_surroundings
+from harness.record import Experiment, check_data, write_record, write_surroundings
 from harness.repeats import earlier_runs, repeats_line
 from harness.run_directory import RunDirectory, create_run_directory, open_run_directory
 from harness.split import split_batch
@@ -102,6 +102,8 @@ def _open(
         raise Refused(f"log.runs_dir = {str(runs_dir)!r}: no run can be made there ({error})") from error
     if unclaimed := until_the_end.enter_context(claimed(path)):
         console.say(unclaimed)
+    if run_path is not None:
+        check_data(path, job.facts)
     console.keep_log(path / "log.txt")
     if run_path is None:
         write_record(path, experiment, {**report.facts(job, ranks), **job.facts})

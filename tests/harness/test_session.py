@@ -66,6 +66,25 @@ def test_an_error_is_kept_and_raised_and_the_run_goes_on_later(make_job: MakeJob
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["", "notes"])
+def test_a_run_goes_on_with_the_data_that_it_began_with_and_with_no_other(
+    make_job: MakeJob, tmp_path: Path, name: str
+) -> None:
+    def build(sha256: str) -> Callable[[Ranks], Job]:
+        data: dict[str, object] = {"sha256": sha256, "num_files": 2}
+        facts = {"precision": "fp32", "data": {name: data, "same": {"sha256": "0" * 64}} if name else data}
+        return lambda _ranks: make_job(facts=facts)
+
+    start(build("a" * 64), tmp_path / "runs")
+    (path,) = (tmp_path / "runs").iterdir()
+    before = (path / "events.jsonl").read_bytes()
+    with pytest.raises(Refused, match=rf"the data{' of notes' * bool(name)} are not those .*aaaaaaaa, now bbbbbbbb"):
+        start(build("b" * 64), tmp_path / "runs", run_path=path)
+    assert (path / "events.jsonl").read_bytes() == before
+    start(build("a" * 64), tmp_path / "runs", run_path=path)
+    assert read(path / "events.jsonl")[-1]["event"] == "finished"
+
+
 def test_what_is_refused_leaves_no_run(make_job: MakeJob, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="batch_size = 4 does not split"):
         start(lambda _ranks: make_job(micro_batch_size=3), tmp_path / "runs")

@@ -47,7 +47,8 @@ def choose_checkpoint(run: Path, which: str, *, lowest: str | None, highest: str
 
     Raises Refused.
     """
-    there = sorted((run / "checkpoints").glob("step_*"), key=_step_of)
+    named = (run / "checkpoints").glob("step_*")
+    there = sorted((path for path in named if path.name[5:].isdigit()), key=_step_of)  # no copy of somebody's
     if not there:
         raise Refused(f"{run}: has no checkpoint")
     if which == "last":
