@@ -164,6 +164,8 @@ def _nearest_file(path: Path) -> str:
     """A help line with the file that was probably meant, by its name or its number, else nothing."""
     try:
         if path.is_dir():
+            if (path / "config.toml").is_file():  # and no run.json, which is written last
+                return f"this run never began; name {shown_path(path / 'config.toml')} to begin another"
             return "a run directory holds config.toml and run.json"
         near = _near(path, path.parent) or _near(path, path.parent / CONFIGS)
     except (OSError, ValueError):

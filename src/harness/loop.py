@@ -206,10 +206,11 @@ def _skip(job: Job, state: TrainState, ranks: Ranks, loss: float, norm: float, r
     said = f"step {state.step + 1} is not finite: loss {loss}, gradient norm {norm}"
     if state.num_skipped == job.max_skipped_steps:
         often = f"; {state.num_skipped} steps were skipped before it" if state.num_skipped else ""
+        leave_out = 'kind = "skip" leaves such steps out' if not often else "max_steps lets more of them be left out"
         raise Failed(
             f"{said}{often}; the weights are those after step {state.step}\n"
             "  help: a lower optimizer.lr or train.clip_norm, or a longer schedule.warmup_steps; "
-            'train.non_finite.kind = "skip" leaves such steps out',
+            f"train.non_finite.{leave_out}",
             aloud=ranks.is_main,
         )
     state.num_skipped += 1

@@ -58,10 +58,11 @@ def write_record(directory: Path, experiment: Experiment, facts: Mapping[str, An
 
 def check_data(directory: Path, facts: Mapping[str, Any]) -> None:
     """Raises Refused for a run whose record names other data than those that it would go on with."""
-    began, now = (
-        _hashes(data)
-        for data in (json.loads((directory / "run.json").read_text("utf-8")).get("data"), facts.get("data"))
-    )
+    try:
+        record = json.loads((directory / "run.json").read_text("utf-8"))
+    except ValueError:  # a power cut soon after the start: there is nothing to compare with
+        return
+    began, now = _hashes(record.get("data")), _hashes(facts.get("data"))
     changed = [name for name in began if name in now and began[name] != now[name]]
     if changed:
         name = changed[0]

@@ -37,7 +37,8 @@ def _is_alive(directory: Path, now: float) -> bool:
 
 def _main(arguments: list[str]) -> int:
     if len(arguments) != 1 or not (Path(arguments[0]) / "run.json").is_file():
-        print(f"{' '.join(arguments)}: name one run directory, e.g. runs/22_lr_001_23-20260101T000000", file=sys.stderr)
+        given = f"{' '.join(arguments)}: no run has begun there" if arguments else "no run is named"
+        print(f"{given}\n  help: python -m harness.state runs/22_lr_001_23-20260101T000000Z-9f3a", file=sys.stderr)
         return 2
     print(state_of(Path(arguments[0])))
     return 0

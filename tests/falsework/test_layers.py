@@ -106,6 +106,8 @@ def test_a_directory_is_no_config_unless_a_run_left_it() -> None:
     assert first_lines("runs/22_x-2026") == [
         "runs/22_x-2026: cannot be read: it is a directory (named on the command line)"
     ]
+    (unfinished,) = problems("runs/22_x-2026")
+    assert unfinished.help == "this run never began; name runs/22_x-2026/config.toml to begin another"
     write("runs/22_x-2026/run.json", "{}")
     config = load_toy("runs/22_x-2026/")
     assert config.name == "22_x-2026"

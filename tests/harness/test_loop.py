@@ -237,6 +237,19 @@ def test_a_gradient_that_is_not_finite_raises_before_it_touches_the_weights(
     assert [row["step"] for row in recorded] == [1, 2, 3, 4], "the steps before the failure are in the record"
 
 
+def test_where_steps_may_be_left_out_the_end_says_how_more_may_be(
+    make_job: MakeJob, alone: Ranks, tmp_path: Path
+) -> None:
+    def infinite(model: nn.Module, batch: Batch) -> torch.Tensor:
+        return make_job().loss_sum(model, batch) * math.inf
+
+    with pytest.raises(
+        Failed, match=r"(?s)2 steps were skipped before it; .*train\.non_finite\.max_steps lets more"
+    ) as ended:
+        run_in(tmp_path, make_job(loss_sum=infinite, max_skipped_steps=2), alone)
+    assert "skip" not in str(ended.value).partition("help")[2]
+
+
 def test_what_is_due_happens_when_it_is_due(make_job: MakeJob, alone: Ranks, tmp_path: Path) -> None:
     num_evals = 0
 

@@ -83,6 +83,8 @@ def test_a_run_goes_on_with_the_data_that_it_began_with_and_with_no_other(
     assert (path / "events.jsonl").read_bytes() == before
     start(build("a" * 64), tmp_path / "runs", run_path=path)
     assert read(path / "events.jsonl")[-1]["event"] == "finished"
+    (path / "run.json").write_text("")  # as a power cut leaves it: there is nothing to compare with
+    start(build("a" * 64), tmp_path / "runs", run_path=path)
 
 
 def test_what_is_refused_leaves_no_run(make_job: MakeJob, tmp_path: Path) -> None:

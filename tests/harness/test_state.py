@@ -72,6 +72,24 @@ def test_a_directory_that_is_no_run_has_crashed(tmp_path: Path) -> None:
     assert state_of(tmp_path / "none") == "crashed"
 
 
+def test_the_command_prints_the_state_and_of_no_run_what_to_name(tmp_path: Path) -> None:
+    def told(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "harness.state", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert told(str(run_with(tmp_path / "run", ["started", "preempted"], [NOW]))).stdout == "preempted\n"
+    (tmp_path / "killed before its record").mkdir()
+    for given, said in (
+        ([str(tmp_path / "killed before its record")], "no run has begun there"),
+        ([], "no run is named"),
+    ):
+        done = told(*given)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.endswith(
+            f"{said}\n  help: python -m harness.state runs/22_lr_001_23-20260101T000000Z-9f3a\n"
+        )
+
+
 def test_a_live_process_is_running_and_a_killed_one_crashed_after_three_periods(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from harness import heartbeat; heartbeat.PERIOD_SECONDS = 0.2\n"
