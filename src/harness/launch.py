@@ -60,7 +60,8 @@ def exit_with(main: Callable[[list[str]], int]) -> None:
     as that module's own error.
     """
     follow_launcher()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         code = main(sys.argv[1:])
     except Failed as failure:

@@ -47,7 +47,7 @@ def train_session(
     ranks = start_ranks(device=device, num_threads=num_threads, timeouts=timeouts, deterministic=deterministic)
     with (
         Console(speaks=ranks.is_main, terminal=output.terminal if output else None) as console,
-        stop_on_signal() as stop,
+        stop_on_signal(speaks=ranks.is_main) as stop,
         ExitStack() as until_the_end,
         failures_kept(ranks) as failures,
         watched_peers(ranks),

@@ -13,6 +13,7 @@ from harness.stop import SIGNALS, stop_on_signal
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_sets_the_flag_and_no_more(number: signal.Signals) -> None:
+    original = signal.signal(number, signal.SIG_DFL)  # under nohup SIGHUP is off
     before = [signal.getsignal(each) for each in SIGNALS]
     with stop_on_signal() as stop:
         assert not stop
@@ -23,6 +24,24 @@ def test_a_signal_sets_the_flag_and_no_more(number: signal.Signals) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.signal_name == number.name
     assert [signal.getsignal(each) for each in SIGNALS] == before
+    signal.signal(number, original)
+
+
+def test_a_closed_terminal_does_not_stop_what_nohup_started() -> None:
+    original = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with stop_on_signal() as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not stop
+    signal.signal(signal.SIGHUP, original)
+
+
+@pytest.mark.parametrize("speaks", [True, False])
+def test_who_asks_for_a_stop_is_told_once_what_comes_of_it(capfd: pytest.CaptureFixture[str], speaks: bool) -> None:
+    with stop_on_signal(speaks=speaks):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+    said = "SIGINT: stops after this step or eval, and saves; another one ends it at once\n"
+    assert capfd.readouterr().err == (said if speaks else "")
 
 
 def test_after_an_error_the_launchers_signal_does_not_cut_off_the_last_words() -> None:
