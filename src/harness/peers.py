@@ -44,5 +44,6 @@ def _watch(peers: Sequence[int], over: threading.Event, ranks: Ranks) -> None:
     ends.poll()
     if not over.wait(GRACE_SECONDS):
         if ranks.first_to_fail():
-            print(f"rank {ranks.rank} of {ranks.num_processes}: another rank is gone", file=sys.stderr, flush=True)
+            said = "another rank is gone: killed, if it says nothing above; the run goes on from its last checkpoint"
+            print(f"rank {ranks.rank} of {ranks.num_processes}: {said}", file=sys.stderr, flush=True)
         os._exit(1)

@@ -163,7 +163,7 @@ def _identity_of(checkpoint: Path) -> dict[str, Any]:
     manifest = checkpoint / "manifest.json"
     if not manifest.is_file():
         return {}
-    num_bytes = sum(path.stat().st_size for path in checkpoint.iterdir())
+    num_bytes = sum(path.stat().st_size for path in checkpoint.rglob("*") if path.is_file())
     return {"sha256": json.loads(manifest.read_bytes())["sha256"], "bytes": num_bytes}
 
 

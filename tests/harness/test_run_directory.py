@@ -38,6 +38,18 @@ def test_a_file_where_the_runs_should_go_is_an_error(tmp_path: Path) -> None:
         create_run_directory(tmp_path / "runs", "x")
 
 
+def test_the_event_of_a_checkpoint_has_the_bytes_of_all_its_files_in_shards_too(tmp_path: Path) -> None:
+    shards = tmp_path / "checkpoints" / "step_00000001" / "shards"
+    shards.mkdir(parents=True)
+    (shards / "__0_0.distcp").write_bytes(bytes(70_000))
+    (shards.parent / "manifest.json").write_text('{"sha256": "ab"}')
+    run = open_run_directory(tmp_path)
+    run.event("checkpoint", step=1, path="step_00000001")
+    run.close()
+    (event,) = read(tmp_path / "events.jsonl")
+    assert (event["sha256"], event["bytes"]) == ("ab", 70_000 + len('{"sha256": "ab"}'))
+
+
 def test_the_segment_counts_the_starts(tmp_path: Path) -> None:
     for segment, kind in enumerate(["started", "resumed", "resumed"]):
         run = open_run_directory(tmp_path)
