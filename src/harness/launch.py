@@ -34,7 +34,9 @@ def launched_processes() -> int:
 
 
 def launch_line(what: str | Path, *, num_processes: int) -> str:
-    """The command that trains a config, or goes on with a run, on so many processes of one machine."""
+    """The command that trains a config, or goes on with a run, on so many processes of the same machines."""
+    if (num_machines := int(os.environ.get("GROUP_WORLD_SIZE", "1"))) > 1:
+        return f"on each of the {num_machines} machines accelerate launch as before, with train.py {what}"
     many = f"--multi_gpu --num_processes {num_processes} --num_machines 1 --main_process_port 0 "
     return f"accelerate launch {many if num_processes > 1 else ''}train.py {what}"
 

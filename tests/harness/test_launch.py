@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from harness.launch import Refused, check_world, launched_processes, say_mistake
+from harness.launch import Refused, check_world, launch_line, launched_processes, say_mistake
 
 
 @pytest.fixture(autouse=True)
 def _not_launched(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("WORLD_SIZE", "RANK", "ACCELERATE_MIXED_PRECISION"):
+    for name in ("WORLD_SIZE", "RANK", "GROUP_WORLD_SIZE", "ACCELERATE_MIXED_PRECISION"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -86,6 +86,15 @@ def test_under_accelerate_a_mistake_explains_the_noise_that_follows(
     monkeypatch.setenv("WORLD_SIZE", "2")  # accelerate 1.15 prints it for several processes, --quiet or not
     say_mistake(Refused("wrong"))
     assert capsys.readouterr().err.splitlines()[1].endswith("accelerate's own report that train.py ended.)")
+
+
+def test_the_line_to_go_on_has_the_processes_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = "accelerate launch --multi_gpu --num_processes 8 --num_machines 1 --main_process_port 0 train.py runs/a"
+    assert launch_line("runs/a", num_processes=8) == many
+    assert launch_line("runs/a", num_processes=1) == "accelerate launch train.py runs/a"
+    monkeypatch.setenv("GROUP_WORLD_SIZE", "2")  # by torch's launcher: addresses and ports are only in its own line
+    again = "on each of the 2 machines accelerate launch as before, with train.py runs/a"
+    assert launch_line("runs/a", num_processes=8) == again
 
 
 def test_ctrl_c_before_there_is_a_run_ends_the_process_without_a_traceback_out_of_an_import() -> None:
