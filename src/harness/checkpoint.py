@@ -85,7 +85,7 @@ def _kept(newest_first: Sequence[Path], keep: Keep) -> set[Path]:
 def _metrics(directory: Path) -> dict[str, Any]:
     try:
         return dict(json.loads((directory / MANIFEST).read_bytes()).get("metrics", {}))
-    except (OSError, ValueError):  # broken: newest_checkpoint says so when it matters
+    except (OSError, ValueError, RecursionError):  # broken: newest_checkpoint says so when it matters
         return {}
 
 
@@ -133,7 +133,7 @@ def find_fault(directory: Path) -> str:
     try:
         manifest = json.loads((directory / MANIFEST).read_bytes())
         seal, files = manifest.pop("sha256"), manifest["files"]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return f"{MANIFEST} cannot be read ({error})"
     if seal != _seal(manifest):
         return f"{MANIFEST} is not what was written"

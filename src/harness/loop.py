@@ -136,7 +136,12 @@ def _resume(state: TrainState, ranks: Ranks, run: RunDirectory | None, console: 
     directory, faults = newest_checkpoint(run.checkpoints) if run is not None else (None, [])
     for fault in faults:
         console.say(f"left out: {fault}")
-    directory = ranks.from_main(directory)
+    directory, is_damaged = ranks.from_main((directory, bool(faults)))
+    if directory is None and is_damaged:
+        raise Refused(
+            "none of the run's checkpoints is whole, and starting again would write over them\n"
+            "  help: bring them back, or remove the run's checkpoints/ to begin again at step 0"
+        )
     if directory is not None:
         load_checkpoint(directory, state)
         console.say(f"goes on after step {state.step} from {directory}")

@@ -17,7 +17,7 @@ from torch import nn
 from harness.checkpoint import load_checkpoint
 from harness.console import Console
 from harness.job import Batch, Eval, Examples, ExampleStream, Job
-from harness.launch import Failed
+from harness.launch import Failed, Refused
 from harness.loop import Ended, train
 from harness.order import Order
 from harness.ranks import Ranks
@@ -156,6 +156,20 @@ def test_a_broken_newest_checkpoint_is_said_and_the_one_before_used(
     assert said[1].startswith("goes on after step 6 from ")
     assert bits(resumed) == bits(straight)
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["step_00000006", "step_00000008"]
+
+
+def test_a_run_without_a_whole_checkpoint_does_not_write_over_the_broken_ones(
+    make_job: MakeJob, alone: Ranks, tmp_path: Path
+) -> None:
+    run_in(tmp_path, make_job(), alone)
+    for manifest in (tmp_path / "checkpoints").glob("*/manifest.json"):
+        manifest.write_text("[" * 200_000)  # also more than a parser takes
+    before = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    with pytest.raises(Refused, match="none of the run's checkpoints is whole"):
+        run_in(tmp_path, make_job(), alone)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == before
+    shutil.rmtree(tmp_path / "checkpoints")
+    assert run_in(tmp_path, make_job(), alone).reason == "finished"
 
 
 @pytest.mark.parametrize("in_shards", [False, True])
