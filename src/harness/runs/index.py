@@ -34,6 +34,7 @@ LAYOUT = 1  # of the index; another one is made anew
 SETTLED_AFTER_SECONDS = 3_600.0  # without a word of its end; a run that goes on after that is seen by its events
 KEEP_UNUSED_SECONDS = 86_400.0  # a connection that was opened before may still read an old part
 TELL_EVERY_SECONDS = 10.0  # a first look at ten thousand runs takes minutes
+BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError)  # a file of another shape, or none
 FOLD_FACTOR = 4  # a part is made anew together with one this many times smaller, so that there are never many
 
 
@@ -96,9 +97,9 @@ def _read(folder: Path) -> list[Part]:
             )
             for part in manifest["parts"]
         ]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return [part for part in parts if _is_whole(part)]
+    except BROKEN:
         return []
-    return [part for part in parts if _is_whole(part)]
 
 
 def _is_whole(part: Part) -> bool:
@@ -195,12 +196,15 @@ def _followed(folder: Path, source: Source, runs: Sequence[Facts]) -> list[Facts
     try:
         tails = json.loads((folder / "tails.json").read_bytes())
         before = {facts.run: tails.get(facts.run) for facts in runs}
-    except (OSError, ValueError, AttributeError):
+    except BROKEN:
         before = {}
     done, after = [], {}
     for facts in runs:
         if facts.summary is None:
-            facts, after[facts.run] = followed(source, facts, before.get(facts.run))  # noqa: PLW2901 - with more
+            try:
+                facts, after[facts.run] = followed(source, facts, before.get(facts.run))  # noqa: PLW2901 - with more
+            except BROKEN:
+                facts, after[facts.run] = followed(source, facts, None)  # noqa: PLW2901 - with more
         done.append(facts)
     if after:
         with suppress(OSError):

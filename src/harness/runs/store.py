@@ -10,7 +10,7 @@ from harness.runs.columns import TYPES, Config
 from harness.runs.duck import connect, failures, load, text_list
 from harness.runs.facts import Facts, Upgrade, read_config, read_facts
 from harness.runs.fresh import ALL, make_views
-from harness.runs.index import Part, discard, refresh
+from harness.runs.index import Part, discard, index_folder, refresh
 from harness.runs.notes import NOTE_TYPES, RATING_TYPES, SAID_TYPES, note_columns, rating_columns, said_columns
 from harness.runs.source import Source, run_names, source_of
 
@@ -92,7 +92,7 @@ def asked(
                 raise
             said = str(error)
             source.leave_out(said)  # a file that is gone is not found the next time anyway
-            if "parquet" in said.lower():
+            if type(error) is failures() or str(index_folder(source, upgrade)) in said:  # broken Parquet has no class
                 discard(source, upgrade)
     raise AssertionError("unreachable")
 

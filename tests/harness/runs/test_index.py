@@ -1,8 +1,10 @@
 """The index holds nothing of its own: it follows the files, and may be broken or deleted at any time."""
 
+import json
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +98,33 @@ def test_a_broken_index_makes_itself_anew(root: Path, name: str, how: str) -> No
     else:
         file.write_bytes(content[: len(content) // 2] if how == "cut" else b"\xff" * len(content))
     same(root)
+
+
+@pytest.mark.parametrize("tail", ["x", {}, {"segments": 1, "offset": 0, "torn": 0, "metrics": {"train/loss": {}}}])
+def test_tails_of_another_shape_are_read_anew(tmp_path: Path, tail: Any) -> None:
+    root = tmp_path / "runs"
+    write_run(root, "live", rows=steps(3.0, 2.0), beat={})
+    for _ in range(2):
+        assert runs.query(root, SQL, index=True)[1] == [("live", 2.0, 2)]
+        (folder_of(root) / "tails.json").write_text(json.dumps({"live": tail}))
+
+
+def test_a_manifest_of_another_shape_is_made_anew(root: Path) -> None:
+    same(root)
+    file = folder_of(root) / "manifest.json"
+    manifest = json.loads(file.read_bytes())
+    manifest["parts"][0]["sizes"] = list(manifest["parts"][0]["sizes"])
+    file.write_text(json.dumps(manifest))
+    same(root)
+
+
+def test_a_wrong_question_about_parquet_costs_no_index(root: Path) -> None:
+    same(root)
+    (folder_of(root) / "mark").touch()
+    for sql in ("FROM read_parquet('elsewhere.parquet')", "SELECT parquet_rows FROM runs"):
+        with pytest.raises(Exception, match="parquet"):
+            runs.query(root, sql, index=True)
+    assert (folder_of(root) / "mark").exists()
 
 
 def test_deleting_it_is_safe(root: Path) -> None:
