@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.synthetic_runs import hparams, make_store, metric_values, run_name
+from tests.harness.runs.small_store import steps, write_run
 
 ROOT = Path(__file__).parents[3]
 NUM_STEPS = 10
@@ -34,6 +35,13 @@ def test_every_block_of_the_page_runs_as_it_stands(folder: Path) -> None:
     output = run([sys.executable, "-c", "\n".join(blocks)], folder)
     losses = metric_values(0, NUM_STEPS)["train/loss"]
     assert output.splitlines()[-1] == f"{hparams(0)['optimizer.lr']} {losses[-1]} {min(losses)}"
+
+
+def test_by_hand_what_a_resume_has_undone_is_left_out_though_nothing_did_it_again(tmp_path: Path) -> None:
+    rows = [*steps(5.0, 4.0, 3.0, 2.0, 1.0), *steps(2.5, first=3, segment=1)]  # 5 steps, back to 2, killed after one
+    write_run(tmp_path / "runs", "a", rows=rows, config={"optimizer.lr": 0.1})
+    last = (ROOT / "docs" / "notebook.md").read_text().rpartition("```python\n")[2].partition("```")[0]
+    assert run([sys.executable, "-c", last], tmp_path) == "0.1 2.5 2.5\n"
 
 
 @pytest.mark.slow
