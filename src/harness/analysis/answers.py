@@ -46,6 +46,8 @@ def _check(options: Namespace) -> None:
     """What can be refused before anything is opened."""
     if not 0 <= options.smooth < 1:
         raise Refused(f"--smooth {options.smooth:g}: from 0 to below 1\n  help: --smooth 0.95")
+    if (options.limit or 0) < 0:
+        raise Refused(f"--limit {options.limit}: a number of runs\n  help: 0 is for all")
     if options.plot and not options.metrics:
         raise Refused("--plot draws curves\n  help: --metrics train/loss --plot loss.png")
     if options.plot:

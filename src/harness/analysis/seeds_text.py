@@ -12,7 +12,9 @@ MAX_SEEDS_SHOWN = 8
 def seeds_text(found: Sequence[Replicates], metrics: Sequence[str], *, width: int) -> str:
     """The table: mean and sample standard deviation of each metric, and the number of seeds behind them."""
     repeated = [group for group in found if len(group.seeds) > 1]
-    single = f"{len(found) - len(repeated):,} configurations have one seed, which says nothing about the spread"
+    num_single = len(found) - len(repeated)
+    counted = "1 configuration has" if num_single == 1 else f"{num_single:,} configurations have"
+    single = f"{counted} one seed, which says nothing about the spread"
     if not repeated:
         return single
     columns = [
@@ -27,7 +29,7 @@ def seeds_text(found: Sequence[Replicates], metrics: Sequence[str], *, width: in
             Column(title="sd", cells=[f"{one[1]:.2g}" if one and one[1] is not None else "" for one in spread]),
             Column(title="n", cells=[str(one[2]) if one else "" for one in spread]),
         ]
-    return "\n".join([fitted(columns, width)[0], *([single] if len(found) > len(repeated) else [])])
+    return "\n".join([fitted(columns, width)[0], *([single] if num_single else [])])
 
 
 def _seeds(group: Replicates) -> str:

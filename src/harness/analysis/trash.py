@@ -22,6 +22,8 @@ def trash(root: Path, word: str) -> Path:
 
 def restore(root: Path, word: str) -> Path:
     """Moves a run back out of the trash."""
+    if not (root / TRASH).is_dir():
+        raise Refused(f"{root} has no trash\n  help: --root DIR says where runs are; nothing was thrown away there")
     run = find_run(root / TRASH, word)
     moved = _move(run, run.parent.parent)
     remark(moved, "restore")

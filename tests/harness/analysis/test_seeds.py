@@ -34,3 +34,4 @@ def test_a_seed_that_ran_twice_counts_once() -> None:
 def test_one_seed_is_said_to_tell_nothing() -> None:
     groups = replicates([run("a", 1.0, seed=1), run("b", 2.0, seed=1, lr=1)], science=dict)
     assert seeds_text(groups, ["loss"], width=100).startswith("2 configurations have one seed")
+    assert seeds_text(groups[:1], ["loss"], width=100).startswith("1 configuration has one seed")
