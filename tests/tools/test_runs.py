@@ -112,6 +112,13 @@ def test_texts_with_line_ends_and_controls_stay_on_the_line_of_their_row(ask: As
     assert re.fullmatch(r"no room for \d+ of \d+ columns: SELECT those to see; --format json has all", last)
 
 
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize("sql", ["SELECT * FROM wide", "from wide", "SELECT COLUMNS('train/.*') FROM wide"])
+def test_a_question_that_names_no_columns_gets_every_metric(ask: Ask, sql: str) -> None:
+    (row,) = json.loads(ask("--sql", f"{sql} WHERE number = 4", "--format", "json")[1])
+    assert {"train/loss", "train/loss min", "train/loss max"} <= row.keys()
+
+
 def test_an_eval_of_a_run_that_died_before_it_said_so_is_no_column(ask: Ask, study: Path) -> None:
     (run,) = study.glob("04_lr_9_07-*")
     folder = run / "evals" / "a_new_one" / "step_00000002"
@@ -321,6 +328,8 @@ def test_a_running_run_is_not_thrown_away(ask: Ask, study: Path) -> None:
         (["--export", "runs.xlsx"], "runs.xlsx: a table ends in .parquet or .csv"),
         (["--smooth", "1", "--metrics", "train/loss"], "--smooth 1: from 0 to below 1"),
         (["--plot", "x.png"], "--plot draws curves"),
+        (["--limit", "-2"], "--limit -2: a number of runs"),
+        (["restore", "4"], "runs has no trash"),
         (["--root", "nowhere"], "nowhere: no directory of runs"),
         (["--root", "s3://bucket/runs", "show", "1"], "show needs the run on a disk"),
     ],

@@ -8,16 +8,19 @@ is its last value; "train/loss min" and "train/loss max" are its extremes. `spik
 that step: the value, the median of up to 50 steps before it (`usual`), and the ratio of both (infinite for NaN).
 """
 
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.analysis.conditions import quoted
 from harness.launch import Refused
+from harness.runs.columns import apart
 from harness.runs.duck import quoted as sql_name
 from harness.runs.duck import text as sql_text
 
 EXTREMES = ("min", "max")
+EVERY = re.compile(r"(?<!count\()\*|\bcolumns\s*\(|^\s*(?!select\b|with\b)", re.IGNORECASE)  # SQL that names no columns
 SPIKES = """
 CREATE OR REPLACE TEMP MACRO spikes(of_key, after) AS TABLE
 SELECT run, experiment, step, value, usual, CASE WHEN isfinite(value) THEN value / usual ELSE 'inf'::DOUBLE END AS ratio
@@ -32,9 +35,9 @@ WHERE step > after AND usual IS NOT NULL
 def ask(connection: Any, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of a question, which may use every view of the store."""
     runs, hparams, metrics = names(connection)
-    _make_wide(connection, runs, hparams, [key for key in metrics if key in sql])
+    columns = _make_wide(connection, runs, hparams, [key for key in metrics if EVERY.search(sql) or key in sql])
     connection.execute(SPIKES)
-    result = connection.execute(quoted(sql, [*hparams, *metrics], strict=False))
+    result = connection.execute(quoted(sql, [*hparams, *metrics], columns, strict=False))
     return [column[0] for column in result.description], result.fetchall()
 
 
@@ -42,10 +45,10 @@ def choose(connection: Any, *, where: str | None, sort: str | None, limit: int |
     """The runs that a condition holds for, newest first unless sorted, at most `limit`; and how many there are."""
     runs, hparams, metrics = names(connection)
     said = f"{where} {sort}"
-    _make_wide(connection, runs, hparams, [key for key in metrics if key in said])
+    columns = _make_wide(connection, runs, hparams, [key for key in metrics if key in said])
     keys = [*hparams, *metrics]
-    condition = f"WHERE {quoted(where, keys)}" if where else ""
-    order = f"{quoted(sort, keys)} NULLS LAST, " if sort else ""
+    condition = f"WHERE {quoted(where, keys, columns)}" if where else ""
+    order = f"{quoted(sort, keys, columns)} NULLS LAST, " if sort else ""
     asked = f"SELECT run FROM wide {condition} ORDER BY {order}created DESC, run"  # noqa: S608 - SQL is the interface
     found = [run for (run,) in connection.execute(asked).fetchall()]
     return found[:limit], len(found)
@@ -76,13 +79,20 @@ def _columns(connection: Any, view: str) -> list[str]:
     return [column[0] for column in connection.execute(f"FROM {view} LIMIT 0").description]
 
 
-def _make_wide(connection: Any, runs: Collection[str], hparams: Sequence[str], metrics: Sequence[str]) -> None:
-    """The view `wide` with these metrics alone: a store may have thousands."""
+def _make_wide(
+    connection: Any, runs: Collection[str], hparams: Sequence[str], metrics: Sequence[str]
+) -> dict[str, str]:
+    """The view `wide` with these metrics alone: a store may have thousands. Returns their columns by their names."""
     own = [f"hparams.{sql_name(key)}" for key in hparams if key not in runs]
-    measured = [
-        f"max(CASE WHEN key = {sql_text(key)} THEN {column} END) AS {sql_name(name)}"
+    values = {
+        name: (key, column)
         for key in metrics
         for column, name in (("last", key), *((extreme, f"{key} {extreme}") for extreme in EXTREMES))
+    }
+    names = apart(values)
+    measured = [
+        f"max(CASE WHEN key = {sql_text(key)} THEN {column} END) AS {sql_name(names[name])}"
+        for name, (key, column) in values.items()
     ]
     columns = ", ".join(["runs.*", *own, *(["measured.* EXCLUDE (run)"] if measured else [])])
     joined = f"LEFT JOIN (SELECT run, {', '.join(measured)} FROM summaries GROUP BY run) AS measured USING (run)"  # noqa: S608 - quoted
@@ -90,6 +100,7 @@ def _make_wide(connection: Any, runs: Collection[str], hparams: Sequence[str], m
         f"CREATE OR REPLACE TEMP VIEW wide AS SELECT {columns} FROM runs LEFT JOIN hparams USING (run) "  # noqa: S608 - quoted
         + (joined if measured else "")
     )
+    return names
 
 
 def refusal(error: Exception) -> Refused:

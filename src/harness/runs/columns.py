@@ -55,12 +55,8 @@ def config_columns(configs: Mapping[str, Config]) -> Columns:
 
 
 def hparam_columns(configs: Mapping[str, Config]) -> tuple[dict[str, str], Columns]:
-    """The types of all keys, and one row a run. Keys that differ in case alone get a number: SQL knows no case."""
-    keys = list(dict.fromkeys(key for config in configs.values() for key in config))
-    names, taken = {}, Counter(["run"])
-    for key in keys:
-        taken[key.lower()] += 1
-        names[key] = f"{key} ({taken[key.lower()]})" if taken[key.lower()] > 1 else key
+    """The types of all keys, and one row a run."""
+    names = apart(dict.fromkeys(key for config in configs.values() for key in config), ["run"])
     columns: Columns = {"run": list(configs)}
     types = {"run": "VARCHAR"}
     for key, name in names.items():
@@ -68,6 +64,15 @@ def hparam_columns(configs: Mapping[str, Config]) -> tuple[dict[str, str], Colum
         types[name] = kind = _type_of(values)
         columns[name] = fitted(kind, values)
     return types, columns
+
+
+def apart(keys: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """The column of each key. Keys that differ in case alone get a number: SQL knows no case."""
+    counted, names = Counter(taken), {}
+    for key in keys:
+        counted[key.lower()] += 1
+        names[key] = f"{key} ({counted[key.lower()]})" if counted[key.lower()] > 1 else key
+    return names
 
 
 def summary_columns(runs: Iterable[Facts]) -> Columns:

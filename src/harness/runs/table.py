@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - SQL is made here, of names and texts that duck.py quotes
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from harness.analysis.conditions import quoted as quoted_names
 from harness.analysis.names import unknown
 from harness.launch import Refused
 from harness.runs import duck
+from harness.runs.columns import apart
 from harness.runs.facts import Upgrade
 from harness.runs.source import source_of
 from harness.runs.store import asked
@@ -62,27 +63,29 @@ def _sql(
     chosen_keys = _chosen("metric", metrics, keys)
     condition, needed = _condition(where, known_hparams, keys, own)
     measured = [*chosen_keys, *(key for key in keys if key not in chosen_keys and f'"{key}' in condition)]
+    names = apart(dict.fromkeys(key + more for key in measured for more in OF_METRIC))
+    condition = quoted_names(condition, (), names, strict=False)
     columns = {**own, **{name: f"h.{duck.quoted(name)}" for name in dict.fromkeys([*chosen, *needed])}}
-    columns |= {key + more: f"m.{duck.quoted(key + more)}" for key in measured for more in OF_METRIC}
-    shown = [*FIRST, *chosen, *(key + more for key in chosen_keys for more in OF_METRIC)]
+    columns |= {name: f"m.{duck.quoted(name)}" for name in names.values()}
+    shown = [*FIRST, *chosen, *dict.fromkeys(names[key + more] for key in chosen_keys for more in OF_METRIC)]
     joined = ", ".join(f"{sql} AS {duck.quoted(name)}" for name, sql in columns.items())
     return (
         f"SELECT {', '.join(map(duck.quoted, shown))} FROM (SELECT {joined} FROM runs r"
-        f" LEFT JOIN hparams h ON h.run = r.run{_pivot(measured)})"
+        f" LEFT JOIN hparams h ON h.run = r.run{_pivot(measured, names)})"
         f"{f' WHERE {condition}' if condition else ''} ORDER BY run"
     )
 
 
-def _pivot(keys: Sequence[str]) -> str:
+def _pivot(keys: Sequence[str], names: Mapping[str, str]) -> str:
     if not keys:
         return ""
-    values = ", ".join(
-        f"max(CASE WHEN key = {duck.text(key)} THEN {column} END) AS {duck.quoted(key + more)}"  # one row; half of FILTER
-        for key in keys
-        for more, column in OF_METRIC.items()
+    values = {names[key + more]: (key, column) for key in keys for more, column in OF_METRIC.items()}
+    pivoted = ", ".join(
+        f"max(CASE WHEN key = {duck.text(key)} THEN {column} END) AS {duck.quoted(name)}"  # one row; half of FILTER
+        for name, (key, column) in values.items()
     )
     listed = ", ".join(map(duck.text, keys))
-    return f" LEFT JOIN (SELECT run, {values} FROM summaries WHERE key IN ({listed}) GROUP BY run) m ON m.run = r.run"
+    return f" LEFT JOIN (SELECT run, {pivoted} FROM summaries WHERE key IN ({listed}) GROUP BY run) m ON m.run = r.run"
 
 
 def _condition(

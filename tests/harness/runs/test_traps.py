@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import runs
+from harness.analysis.wide import ask, choose
 from harness.runs.columns import TYPES
 from tests.harness.runs.small_store import FINISHED, steps, write_rows, write_run
 
@@ -136,6 +137,19 @@ def test_keys_that_differ_in_case_alone_stay_apart(root: Path) -> None:
     for index in (False, True):
         found = runs.query(root, "SELECT key, value FROM metrics ORDER BY value", index=index)[1]
         assert found == [("train/Loss", 1.0), ("train/loss", 2.0), ("quo\"te's~1/", 3.0)]
+
+
+def test_a_table_keeps_metrics_apart_that_differ_in_case_alone(root: Path) -> None:
+    write_run(root, "a", rows=[{"step": 1, "t": 1.0, "seg": 0, "train/Loss": 1.0, "train/loss": 2.0}])
+    metrics, condition = ["train/Loss", "train/loss"], 'train/loss = 2 and train/Loss = 1 and "train/loss max" = 2'
+    for where in (None, condition):
+        (found,) = runs.table(root, metrics=metrics, where=where, format="arrow").to_pylist()
+        assert [found[name] for name in ("train/Loss", "train/loss (2)", "train/loss max (2)")] == [1.0, 2.0, 2.0]
+    (found,) = runs.table(root, metrics=["train/loss"], where="train/Loss = 1", format="arrow").to_pylist()
+    assert found["train/loss"] == 2.0
+    store = runs.open(root)
+    assert ask(store, "SELECT train/Loss, train/loss, \"train/loss min\" FROM wide")[1] == [(1.0, 2.0, 2.0)]
+    assert choose(store, where="train/loss = 2 and train/Loss = 1", sort=None, limit=None)[0] == ["a"]
 
 
 def test_what_no_database_can_say_costs_no_run_but_its_own_rows(root: Path) -> None:
