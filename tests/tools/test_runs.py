@@ -297,6 +297,17 @@ def test_a_config_of_an_older_schema_is_asked_for_by_its_names_of_today(
     assert "no key optimizer.step_size" in ask("--where", "optimizer.step_size > 0")[2]
 
 
+def test_show_and_the_table_say_the_same_of_time_and_steps(ask: Ask, study: Path) -> None:
+    (run,) = study.glob("02_width*")
+    back = '{"event":"evaluated","t":1.0,"seg":0,"step":0,"metrics":{}}\n'  # a clock that has gone back
+    (run / "events.jsonl").write_text((run / "events.jsonl").read_text() + back)
+    for number in ("1", "4", "7"):
+        (row,) = json.loads(ask("--where", f"number = {number}", "--format", "json")[1])
+        told = json.loads(ask("show", number, "--format", "json")[1])
+        assert [told["state"], told["seconds"], told["step"]] == [row["state"], row["seconds"], row["step"]]
+        assert told["seconds"] >= 0
+
+
 def test_a_run_goes_to_the_trash_and_comes_back_as_it_was(ask: Ask, study: Path) -> None:
     (run,) = study.glob("02_width*")
     files = sorted(path.relative_to(run) for path in run.rglob("*"))

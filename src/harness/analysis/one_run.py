@@ -16,8 +16,10 @@ from harness.analysis.remarks import remarks, tags
 from harness.comparison.address import visible
 from harness.console import table
 from harness.launch import Refused
-from harness.rows import last_rows, read
-from harness.state import state_of
+from harness.rows import read
+from harness.runs.columns import run_columns
+from harness.runs.facts import read_facts
+from harness.runs.source import LocalSource
 
 if TYPE_CHECKING:
     from harness.runs.facts import Upgrade
@@ -32,16 +34,18 @@ def one_run(run: Path, *, upgrade: "Upgrade | None" = None) -> dict[str, Any]:
     """All that the screen says; `upgrade` takes the configs to today's names. Raises Refused for a broken record."""
     record = _record(run / "run.json")
     events = read(run / "events.jsonl") if (run / "events.jsonl").exists() else []
-    last = last_rows(run / "metrics.jsonl")[-1:]  # of a run that was killed, later than any event
+    facts = read_facts(LocalSource(run.parent), run.name)
+    assert facts is not None, run
+    row = {name: values[0] for name, values in run_columns([facts]).items()}  # as in the table of all runs
     parent = parent_of(run.parent, run.name)
     said = remarks(run.parent, run.name)
     return {
         "run": run.name,
         "path": str(run),
-        "state": state_of(run),
+        "state": row["state"],
         **{fact: record.get(fact) for fact in FACTS},
-        "seconds": _seconds([*events, *last]),
-        "step": max((row.get("step", 0) for row in [*events, *last]), default=0),
+        "seconds": row["seconds"] or 0.0,
+        "step": row["step"] or 0,
         "parent": parent.name if parent else None,
         "changed": _changed(parent, run, upgrade) if parent else [],
         "evaluated": [event for event in events if event["event"] == "evaluated"],
@@ -73,14 +77,6 @@ def _record(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise Refused(f"{path}: cannot be read: {error}") from error
     return content
-
-
-def _seconds(events: Sequence[Mapping[str, Any]]) -> float:
-    """The time of all segments, each from its start to its last event."""
-    segments: dict[int, list[float]] = {}
-    for event in events:
-        segments.setdefault(event.get("seg", 0), []).append(event["t"])
-    return sum(times[-1] - times[0] for times in segments.values())
 
 
 def _changed(parent: Path, run: Path, upgrade: "Upgrade | None") -> list[dict[str, Any]]:

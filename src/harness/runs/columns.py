@@ -175,7 +175,8 @@ def _last_step(facts: Facts) -> int | None:
 def _seconds(facts: Facts) -> float | None:
     """The time of all segments, each from its start to the last thing known of it, by the run's own clock."""
     total, start, last = 0.0, None, None
-    for row in (*facts.events, facts.beat or {}):
+    sign_of_life = {} if facts.last_word.get("event") in ENDS else facts.beat or facts.last_row or {}
+    for row in (*facts.events, sign_of_life):
         moment = row.get("t")
         if not isinstance(moment, int | float):
             continue
