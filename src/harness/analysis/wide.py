@@ -35,7 +35,7 @@ WHERE step > after AND usual IS NOT NULL
 def ask(connection: Any, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of a question, which may use every view of the store."""
     runs, hparams, metrics = names(connection)
-    columns = _make_wide(connection, runs, hparams, [key for key in metrics if EVERY.search(sql) or key in sql])
+    columns = _make_wide(connection, runs, hparams, _named(sql, metrics))
     connection.execute(SPIKES)
     result = connection.execute(quoted(sql, [*hparams, *metrics], columns, strict=False))
     return [column[0] for column in result.description], result.fetchall()
@@ -44,8 +44,8 @@ def ask(connection: Any, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
 def choose(connection: Any, *, where: str | None, sort: str | None, limit: int | None) -> tuple[list[str], int]:
     """The runs that a condition holds for, newest first unless sorted, at most `limit`; and how many there are."""
     runs, hparams, metrics = names(connection)
-    said = f"{where} {sort}"
-    columns = _make_wide(connection, runs, hparams, [key for key in metrics if key in said])
+    said = f"SELECT {where} {sort}"
+    columns = _make_wide(connection, runs, hparams, _named(said, metrics))
     keys = [*hparams, *metrics]
     condition = f"WHERE {quoted(where, keys, columns)}" if where else ""
     order = f"{quoted(sort, keys, columns)} NULLS LAST, " if sort else ""
@@ -77,6 +77,10 @@ def names(connection: Any) -> tuple[list[str], list[str], list[str]]:
 
 def _columns(connection: Any, view: str) -> list[str]:
     return [column[0] for column in connection.execute(f"FROM {view} LIMIT 0").description]
+
+
+def _named(sql: str, metrics: Sequence[str]) -> list[str]:
+    return [key for key in metrics if EVERY.search(sql) or sql_name(key)[1:-1] in sql]
 
 
 def _make_wide(

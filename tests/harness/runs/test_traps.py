@@ -140,7 +140,7 @@ def test_keys_that_differ_in_case_alone_stay_apart(root: Path) -> None:
 
 
 def test_a_table_keeps_metrics_apart_that_differ_in_case_alone(root: Path) -> None:
-    write_run(root, "a", rows=[{"step": 1, "t": 1.0, "seg": 0, "train/Loss": 1.0, "train/loss": 2.0}])
+    write_run(root, "a", rows=[{"step": 1, "t": 1.0, "seg": 0, "train/Loss": 1.0, "train/loss": 2.0, 'm/a"b': 3.0}])
     metrics, condition = ["train/Loss", "train/loss"], 'train/loss = 2 and train/Loss = 1 and "train/loss max" = 2'
     for where in (None, condition):
         (found,) = runs.table(root, metrics=metrics, where=where, format="arrow").to_pylist()
@@ -149,6 +149,7 @@ def test_a_table_keeps_metrics_apart_that_differ_in_case_alone(root: Path) -> No
     assert found["train/loss"] == 2.0
     store = runs.open(root)
     assert ask(store, "SELECT train/Loss, train/loss, \"train/loss min\" FROM wide")[1] == [(1.0, 2.0, 2.0)]
+    assert ask(store, 'SELECT "m/a""b" FROM wide')[1] == [(3.0,)]
     assert choose(store, where="train/loss = 2 and train/Loss = 1", sort=None, limit=None)[0] == ["a"]
 
 
