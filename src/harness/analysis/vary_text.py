@@ -10,6 +10,8 @@ from harness.analysis.vary import Varying
 def vary_text(metric: str, found: Sequence[Varying], *, num_runs: int, width: int) -> str:
     """Both tables."""
     parts = [f"{metric} over {num_runs:,} runs; {len(found)} hyperparameters vary on their own"]
+    if not found:
+        return parts[0]
     alone = [(one, each) for one in found for each in one.alone]
     if alone:
         columns = [

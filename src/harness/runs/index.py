@@ -16,12 +16,13 @@ import json
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.runs.duck import failures
 from harness.runs.facts import Facts, Upgrade, read_facts
@@ -221,12 +222,24 @@ def _write_json(path: Path, value: Any) -> None:
 
 @contextmanager
 def _turn(folder: Path) -> Iterator[None]:
-    """One process at a time takes runs in: the others would do the same work."""
+    """One process at a time takes runs in: the others would do the same work, and say so when they wait long."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "turn").open("w") as file:
         with suppress(OSError):  # some file systems have no locks; then the last one's manifest is as good
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                _wait(file)
         yield
+
+
+def _wait(turn: IO[str]) -> None:
+    words = "index: another process makes it; waiting for that"
+    told = threading.Timer(TELL_EVERY_SECONDS, print, [words], {"file": sys.stderr, "flush": True})
+    told.daemon = True
+    told.start()
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    told.cancel()
 
 
 def _remove_unused(folder: Path, parts: Sequence[Part]) -> None:

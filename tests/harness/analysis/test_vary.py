@@ -66,6 +66,11 @@ def test_the_text_says_evidence_before_hints() -> None:
     assert "0.1: 2 (1)  0.2: 1.5 (1)" in text
 
 
+def test_where_nothing_varies_no_table_is_shown() -> None:
+    told = "loss over 2 runs; 0 hyperparameters vary on their own"
+    assert vary_text("loss", varying([row("a", 2.0, lr=1), row("b", 1.5, lr=1)]), num_runs=2, width=120) == told
+
+
 def test_many_numbers_are_ranges_and_few_digits_tell_what_changed() -> None:
     rates = [10 ** (-5 + at / 4) for at in range(9)]
     rows = [row(str(at), float(at), str(at - 1), lr=rate) for at, rate in enumerate(rates)]

@@ -1,7 +1,9 @@
 """The index holds nothing of its own: it follows the files, and may be broken or deleted at any time."""
 
+import fcntl
 import json
 import shutil
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -166,6 +168,20 @@ def test_a_long_first_look_says_how_far_it_is(
     runs.query(root, SQL, index=True)
     told = [f"index, made once: {done} of 20 runs" for done in (0, 8, 16)]
     assert capsys.readouterr() == ("", "\n".join(told) + "\n")
+
+
+def test_who_waits_for_the_index_of_another_is_told(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(index_module, "TELL_EVERY_SECONDS", 0.1)
+    folder_of(root).mkdir(parents=True)
+    with (folder_of(root) / "turn").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        release = threading.Timer(1.0, fcntl.flock, [other, fcntl.LOCK_UN])
+        release.start()
+        assert len(runs.query(root, SQL, index=True)[1]) == 20
+        release.join()
+    assert "index: another process makes it; waiting for that\n" in capsys.readouterr().err
 
 
 def test_an_upgrade_of_another_version_has_an_index_of_its_own(tmp_path: Path) -> None:
