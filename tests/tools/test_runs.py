@@ -308,6 +308,14 @@ def test_show_and_the_table_say_the_same_of_time_and_steps(ask: Ask, study: Path
         assert told["seconds"] >= 0
 
 
+@pytest.mark.parametrize("content", ["", "[]", '{"id": '])
+def test_show_refuses_a_run_whose_record_is_broken(ask: Ask, study: Path, content: str) -> None:
+    (run,) = study.glob("02_width*")
+    (run / "run.json").write_text(content)
+    code, _, err = ask("show", "4")
+    assert (code, err.startswith(f"{run / 'run.json'}: cannot be read: ".removeprefix(f"{study.parent}/"))) == (2, True)
+
+
 def test_a_run_goes_to_the_trash_and_comes_back_as_it_was(ask: Ask, study: Path) -> None:
     (run,) = study.glob("02_width*")
     files = sorted(path.relative_to(run) for path in run.rglob("*"))

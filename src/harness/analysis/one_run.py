@@ -74,6 +74,8 @@ def one_run_text(told: Mapping[str, Any]) -> str:
 def _record(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")  # noqa: TRY004, TRY301 - as what is no JSON
     except (OSError, ValueError) as error:
         raise Refused(f"{path}: cannot be read: {error}") from error
     return content
