@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from falsework.defaults import Derivation, Link
 from falsework.dump import fingerprint, flat, to_toml
-from falsework.layer import Layer, Tree
+from falsework.layer import ItselfAlone, Layer, Tree
 from falsework.layers import Stack
 from falsework.laying import Merged
 from falsework.origins import Default, Pinned, default_place, origin_at, spot_name, spot_of_table, spot_of_value
@@ -36,7 +36,7 @@ class _Loaded(NamedTuple):
     upgrades: "tuple[Upgrade, ...]" = ()  # what was done for files of an older schema; str() of one is a line
 
 
-class Config(_Loaded):
+class Config(ItselfAlone, _Loaded):
     """A loaded config. `value` is the object of the root class; the rest tells its story."""
 
     def __repr__(self) -> str:

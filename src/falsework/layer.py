@@ -39,11 +39,19 @@ class _Read(NamedTuple):
     moves: tuple[Move, ...] = ()
 
 
-class Layer(_Read):
-    """A file: `name` as the user would write it, `data` as it lies on disk, `text` with Unix line ends and no BOM."""
+class ItselfAlone:
+    """Put before a tuple: it is equal to itself alone, as what it holds has no hash, and it does not change."""
 
-    __eq__ = object.__eq__  # a file that was read is itself alone
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
     __hash__ = object.__hash__
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__}.{name} cannot be set: it never changes")
+
+
+class Layer(ItselfAlone, _Read):
+    """A file: `name` as the user would write it, `data` as it lies on disk, `text` with Unix line ends and no BOM."""
 
     @cached_property
     def places(self) -> "Places":

@@ -100,7 +100,8 @@ def _linked(filling: Filling, tree: Tree) -> dict[Path, Link]:
 def _collector_at_rest() -> Iterator[None]:
     """A load keeps nearly all that it makes: the collector would walk the whole process, torch too, for nothing."""
     was_enabled = gc.isenabled()
-    gc.disable()
+    if was_enabled:  # else another load may put it back to work just now, and nobody would after us
+        gc.disable()
     try:
         yield
     finally:

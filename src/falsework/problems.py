@@ -45,6 +45,10 @@ class ConfigError(Exception):
         super().__init__()
         self.problems = tuple(problems)
 
+    def __reduce__(self) -> tuple[type["ConfigError"], tuple[tuple[Problem, ...]]]:
+        """One from a pool of processes arrives: others are rebuilt from what `super().__init__` was given."""
+        return type(self), (self.problems,)
+
     def __str__(self) -> str:
         """The report: each problem with its source line, and a last line that counts them."""
         shown = [render(problem) for problem in self.problems[:MAX_SHOWN]]

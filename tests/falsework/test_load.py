@@ -1,5 +1,6 @@
 """The pipeline as a whole: what it gives, what it never does, and how long it takes."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -21,6 +22,18 @@ def test_the_value_is_a_frozen_object_of_the_root_class() -> None:
     assert value == Run(train=Train(num_steps=100), optimizer=AdamW(lr=3e-4), model=Gpt(num_layers=6))
     with pytest.raises(exceptions.FrozenInstanceError):
         value.train.seed = 3
+
+
+def test_a_config_and_a_layer_are_themselves_alone_and_never_change() -> None:
+    config = on_base()
+    again = load(*(file.name for file in config.files))
+    for one, other in ((config, again), (config.files[0], again.files[0])):
+        assert one != other
+        assert len({one, other, one}) == 2
+        with pytest.raises(AttributeError, match="never changes"):
+            setattr(one, "other", 1)  # noqa: B010  # a type checker would stop the plain form
+    with pytest.raises(AttributeError, match="never changes"):
+        config.fingerprint = again.fingerprint
 
 
 def test_schema_of_a_layer_is_at_most_this_codes() -> None:
@@ -62,6 +75,17 @@ def test_threads_do_not_meet() -> None:
     with ThreadPoolExecutor(8) as pool:
         seeds = list(pool.map(lambda name: load(name).value.train.seed, names * 4))
     assert seeds == list(range(32)) * 4
+
+
+def test_the_collector_works_again_after_loads_that_overlap_in_any_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_enabled_until_the_other_load_ends() -> bool:
+        gc.enable()
+        return False
+
+    with monkeypatch.context() as patched:
+        patched.setattr(gc, "isenabled", is_enabled_until_the_other_load_ends)
+        on_base()
+    assert gc.isenabled()
 
 
 def test_nothing_heavy_is_imported() -> None:

@@ -1,5 +1,6 @@
 """What the user sees when something is wrong."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def test_a_layer_that_applies_twice_is_reported_once() -> None:
     write("root.toml", BASE + "    x = 1")
     write("a.toml", 'extends = ["root.toml", "root.toml"]')
     assert report("a.toml").endswith("1 problem in 1 file; nothing was run")
+
+
+def test_a_report_of_another_process_arrives() -> None:
+    write("base.toml", BASE + "    x = 1")
+    with pytest.raises(ConfigError) as caught:
+        load("base.toml")
+    arrived = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  # our own bytes
+    assert str(arrived) == str(caught.value)
 
 
 def test_a_flood_is_cut() -> None:
