@@ -27,9 +27,17 @@ _DIGITS = r"[+-]?[0-9_]{4000,}"
 _DECIMAL = r"[+-]?[0-9][0-9_.]*(?:[eE][+-]?[0-9_]+)?"
 _WORD = r"[A-Za-z_][\w.]*+(?=[ \t]*(?:[\n,\]}#]|$))"  # alone where a value should be
 _TOMLLIB_PLACE = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
-# tomllib takes quadratic time over the parts of a dotted key, so absurd ones are refused before it sees them.
-_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
-_ABSURD_KEY = f"(?:{_PART}){{{MAX_DEPTH}}}"
+# tomllib takes quadratic time over the parts of a dotted key, so absurd ones are refused before it sees them. What is
+# no key is read past, closed or not, so that each character is looked at a few times.
+_PART = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')[ \t]*+"""
+_DOT_PART = rf"\.[ \t]*+{_PART}"
+_KEY_OR_TEXT = (
+    r"#[^\n]*+"
+    r'|"""(?:[^"\\]++|\\[\s\S]|"{1,2}(?!"))*+"*+'
+    r"|'''(?:[^']++|'{1,2}(?!'))*+'*+"
+    rf"|(?P<absurd>{_PART}(?:{_DOT_PART}){{{MAX_DEPTH}}})|{_PART}(?:{_DOT_PART})*+"
+    r"""|"(?:[^"\\\n]|\\.)*+|'[^'\n]*+"""
+)
 _SHORT_LINE = 2 * MAX_DEPTH - 1  # has room for no such key
 # What tomllib says to those who know its grammar, for those who have typed a file: what is wrong, and the mend.
 _IN_OTHER_WORDS = {
@@ -86,12 +94,12 @@ def _decode(data: bytes, name: str) -> str:
 
 
 def _refuse_absurd_keys(unparsed: Layer) -> None:
-    start = 0
-    for line in unparsed.text.split("\n"):
-        if len(line) > _SHORT_LINE and line.count(".") >= MAX_DEPTH and re.search(_ABSURD_KEY, line):
-            spot = Spot(unparsed, span=Span(start, start + len(line)))
-            raise ConfigError([Problem(f"a dotted key of over {MAX_DEPTH} parts", spot=spot)])
-        start += len(line) + 1
+    text = unparsed.text
+    if any(len(line) > _SHORT_LINE and line.count(".") >= MAX_DEPTH for line in text.split("\n")):
+        for match in re.finditer(_KEY_OR_TEXT, text):
+            if match["absurd"]:
+                spot = Spot(unparsed, span=Span(*match.span()))
+                raise ConfigError([Problem(f"a dotted key of over {MAX_DEPTH} parts", spot=spot)])
 
 
 def _parse(unparsed: Layer) -> Tree:

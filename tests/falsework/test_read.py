@@ -1,6 +1,7 @@
 """One file: what is read from it, and where the error points when it cannot be."""
 
 import os
+import time
 import tomllib
 from pathlib import Path
 
@@ -102,6 +103,41 @@ def test_a_file_of_ten_megabytes_is_refused_unparsed() -> None:
 def test_absurd_files_are_one_clear_error(text: str) -> None:
     Path("a.toml").write_text(text)
     assert len(problems("a.toml")) == 1
+
+
+DOTS = ".".join(["ab"] * 80)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"# {DOTS}",
+        f'note = "{DOTS}"',
+        f"note = '{DOTS}' # {DOTS}",
+        f'note = """\n{DOTS}\n\\"""{DOTS}"\n"""\n',
+        f"note = '''\n{DOTS}\n'''",
+        f'extends = []  # "\nnote = "\\"{DOTS}"',
+    ],
+)
+def test_dots_in_a_text_or_a_comment_are_no_key(text: str) -> None:
+    write("base.toml", text + "\n" + BASE)
+    load("base.toml")
+
+
+def test_a_quoted_key_is_one_part_however_many_dots_it_has() -> None:
+    write("base.toml", BASE)
+    write("a.toml", f'"{DOTS}" = 1')
+    assert first_lines("base.toml", "a.toml") == [f'a.toml:1:1: "{DOTS}": unknown key']
+    Path("a.toml").write_text(f'x = 1\n{{ "{DOTS}".{DOTS} = 1 }}')
+    assert first_lines("base.toml", "a.toml") == ["a.toml:2:3: a dotted key of over 64 parts"]
+
+
+@pytest.mark.parametrize("word", ["x", '"', "'", '"a', '\\"', '"""\\', " ", "a.", "a .\t"])
+def test_a_million_characters_before_many_dots_are_answered_at_once(word: str) -> None:
+    Path("a.toml").write_text("x" + word * (900_000 // len(word)) + "." * 70)
+    start = time.process_time()
+    assert len(problems("a.toml")) == 1
+    assert time.process_time() - start < 5  # each character that asks again reads on to the dots
 
 
 def test_only_regular_files_are_opened() -> None:
