@@ -66,10 +66,12 @@ def untruths(change: str, parent: Config, child: Config) -> list[str]:
             continue
         if claim.digits or _names_something(claim.words, child.table):
             wrong.append(_unheld(claim, rows, child))
+            covered.update(path for path, _ in flat(child.tree) if _is_about(claim.words, path, child))
         else:
             describes = True
-    if not describes and not wrong:
-        wrong += [f"the name leaves out {_shown(row)}" for row in rows if not _is_covered(row, covered, child)]
+    if not describes:
+        left_out = [_shown(row) for row in rows if not _is_covered(row, covered, child)]
+        wrong += [f"the name leaves out {change}" for change in left_out if not any(change in said for said in wrong)]
     return wrong
 
 
