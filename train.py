@@ -10,8 +10,14 @@ examples:
   accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --main_process_port 0 train.py FILE
 """
 
+import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+
+if find_spec("attrs") is None:
+    print("the packages are not here\n  help: . .venv/bin/activate, which make train creates", file=sys.stderr)
+    raise SystemExit(2)
 
 from bindings import SCHEMA, SCHEMA_VERSION, Run
 from bindings.assemble import check_launch, train

@@ -10,7 +10,13 @@ examples:
 
 # This is train.py once falsework is struck (docs/strike.md); until then it waits here, linted and type-checked.
 
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+if find_spec("attrs") is None:
+    print("the packages are not here\n  help: . .venv/bin/activate, which make train creates", file=sys.stderr)
+    raise SystemExit(2)
 
 from bindings.assemble import check_launch, train
 from bindings.experiment import from_file, from_record

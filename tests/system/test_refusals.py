@@ -1,12 +1,15 @@
 """What the user got wrong: said at once, with the mend, with exit code 2, and before torch is imported."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+PROJECT = Path(__file__).parents[2]
 Run = Callable[..., Any]
 IMPORTED = re.compile(r"^import time: +\d+ \| +\d+ \| +(\S+)$", flags=re.MULTILINE)
 HEAVY = {"torch", "accelerate", "numpy", "rich", "safetensors"}
@@ -116,3 +119,11 @@ def test_what_only_the_machine_can_refuse_is_said_without_a_traceback(
     assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert not (workplace / "runs").exists()
+
+
+@pytest.mark.parametrize("program", ["train.py", "tools/struck_train.py"])
+def test_a_python_without_the_packages_is_told_where_they_are(program: str) -> None:
+    bare = [sys.executable, "-S", "-E", str(PROJECT / program), "configs/01_baseline.toml"]
+    done = subprocess.run(bare, check=False, capture_output=True, text=True, timeout=60)
+    expected = "the packages are not here\n  help: . .venv/bin/activate, which make train creates\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
