@@ -115,6 +115,8 @@ def _defined(path: Path) -> tuple[Run, str]:
     """`run`, checked, and `why` of a Python file."""
     from harness.launch import Refused
 
+    if not path.is_file():
+        raise Refused(f"{path}: no such file")
     try:
         names = runpy.run_path(str(path), run_name="experiment")
     except Refused:

@@ -131,7 +131,7 @@ def test_a_mistake_in_a_file_that_another_one_reads_is_said_once() -> None:
     Path("02_child.py").write_text(CHILD)
     with pytest.raises(Refused, match=r"01_tiny\.py:10: ValueError: 'seed' must be >= 0: -1"):
         from_file(Path("02_child.py"))
-    with pytest.raises(Refused, match=r"nowhere\.py: .*No such file"):
+    with pytest.raises(Refused, match=r"^nowhere\.py: no such file$"):
         from_file(Path("nowhere.py"))
 
 
