@@ -66,6 +66,8 @@ ELSEWHERE = {
     "logging_steps": "log.every_steps",
     "out_dir": "log.runs_dir",
     "output_dir": "log.runs_dir",
+    "metrics": "log",
+    "monitors": "log.mirror.NAME",
     "wandb": "log.mirror.NAME",
     "logger": "log.mirror.NAME",
 }

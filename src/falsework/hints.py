@@ -12,7 +12,8 @@ _SURELY_MEANT = 0.8  # difflib ratio of hedas and heads; above it a typo is like
 _MAX_LISTED = 16
 _MAX_HOMES = 4  # tables that are named as where a key might belong
 _BASES = ("defaults", "include", "includes", "import", "imports", "base", "bases", "inherits", "toml_files")
-_KINDS = ("name", "type", "class", "target", "decay_type")  # what others call a kind
+_KINDS = ("name", "type", "class", "target", "mode", "decay_type")  # what others call a kind
+_SWITCHES = ("enable", "enabled")  # what others turn a part on and off by
 
 
 def help_for_key(key: str, value: Any, shape: Table | Component, kind: object, root: Table) -> str:
@@ -62,9 +63,12 @@ def _mend_by_kind(key: str, value: Any, shape: Component, kind: object) -> str:
     owners = [name for name, table in shape.kinds.items() if key in table.fields]
     if owners:
         return f"{key} is a key of kind {' or '.join(owners)}; the kind here is {kind}"
-    if key not in _KINDS or type(value) is not str:
+    if key in _SWITCHES and type(value) is bool:
+        meant = None if value or "none" not in shape.kinds else "none"  # off is a kind
+    elif key in _KINDS and type(value) is str:
+        meant = nearest(value.lower(), shape.kinds)
+    else:
         return ""
-    meant = nearest(value.lower(), shape.kinds)
     return f"write kind = {' or '.join(map(quoted, [meant] if meant else shape.kinds))}"
 
 

@@ -62,3 +62,20 @@ def test_a_file_of_another_project_is_answered_whole(tmp_path: Path) -> None:
         ("lr_scheduler",): "lr_scheduler is [schedule] here",
         ("lr_scheduler", "decay_type"): 'write kind = "linear"',
     }
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "value", "said"),
+    [
+        ("activations", "mode", "selective", 'write kind = "keep" or "recompute"'),
+        ("compile", "enable", False, 'write kind = "none"'),
+        ("compile", "enable", True, 'write kind = "none" or "blocks"'),
+        ("profile", "enabled", "yes", "this table takes first_step, num_steps, kind"),
+    ],
+)
+def test_what_turns_a_part_on_and_off_elsewhere_is_its_kind_here(
+    table: str, key: str, value: object, said: str
+) -> None:
+    (shape,) = tables_at(table)
+    assert isinstance(shape, Component)
+    assert help_for_key(key, value, shape, None, SCHEMA) == said
