@@ -15,7 +15,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-if find_spec("attrs") is None:
+if find_spec("accelerate") is None:
     print("the packages are not here\n  help: . .venv/bin/activate, which make train creates", file=sys.stderr)
     raise SystemExit(2)
 

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,12 +17,8 @@ PROJECT = Path(__file__).absolute().parents[1]
 _VENV = PROJECT / ".venv"
 
 sys.path[1:1] = [str(PROJECT), str(PROJECT / "src")]  # this checkout's rooms, whatever is installed
-try:
-    import attrs as _attrs  # noqa: F401  # what every tool needs
-except ModuleNotFoundError:
-    _python = _VENV / "bin" / "python"
-    if not _python.exists() or Path(sys.prefix) == _VENV:
-        raise
+_python = _VENV / "bin" / "python"
+if find_spec("accelerate") is None and _python.exists() and Path(sys.prefix) != _VENV:  # many a system has attrs alone
     os.execv(_python, [str(_python), *sys.argv])  # ourselves once more, where the packages are
 
 

@@ -1,6 +1,8 @@
 """What the user got wrong: said at once, with the mend, with exit code 2, and before torch is imported."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -121,9 +123,36 @@ def test_what_only_the_machine_can_refuse_is_said_without_a_traceback(
     assert not (workplace / "runs").exists()
 
 
+@pytest.fixture
+def bare(tmp_path: Path) -> Callable[[Path], tuple[int, str]]:
+    """A Python with attrs and nothing else, as systems have it: exit code and all that was said."""
+    (tmp_path / "attrs.py").touch()
+
+    def run_file(program: Path) -> tuple[int, str]:
+        command = [sys.executable, "-S", str(program), "configs/01_baseline.toml"]
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment)
+        return done.returncode, done.stdout + done.stderr
+
+    return run_file
+
+
 @pytest.mark.parametrize("program", ["train.py", "tools/struck_train.py"])
-def test_a_python_without_the_packages_is_told_where_they_are(program: str) -> None:
-    bare = [sys.executable, "-S", "-E", str(PROJECT / program), "configs/01_baseline.toml"]
-    done = subprocess.run(bare, check=False, capture_output=True, text=True, timeout=60)
+def test_a_python_without_the_packages_is_told_where_they_are(
+    program: str, bare: Callable[[Path], tuple[int, str]]
+) -> None:
     expected = "the packages are not here\n  help: . .venv/bin/activate, which make train creates\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", expected)
+    assert bare(PROJECT / program) == (2, expected)
+
+
+@pytest.mark.parametrize("entry", ["_start.py", "struck_start.py"])
+def test_a_tool_starts_in_the_environment_when_python_has_not_the_packages(
+    entry: str, tmp_path: Path, bare: Callable[[Path], tuple[int, str]]
+) -> None:
+    tool, python = tmp_path / "tools/tool.py", tmp_path / ".venv/bin/python"
+    for file in (tool, python):
+        file.parent.mkdir(parents=True)
+    shutil.copyfile(PROJECT / "tools" / entry, tool)
+    python.write_text('#!/bin/sh\necho "$2"\n')
+    python.chmod(0o755)
+    assert bare(tool) == (0, "configs/01_baseline.toml\n")
