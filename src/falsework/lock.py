@@ -34,11 +34,8 @@ def lock_faults(text: str, table: Table, schema_version: int, migrations: Mappin
     lock = _read(text)
     steps = compile_steps(migrations)
     old, new = lock["fields"], dict(_fields(table, ""))
-    faults = [
-        f"migrations for schema {step.version}, and SCHEMA_VERSION is {schema_version}"
-        for step in steps
-        if not 1 < step.version <= schema_version
-    ]
+    beyond = dict.fromkeys(step.version for step in steps if not 1 < step.version <= schema_version)
+    faults = [f"migrations for schema {version}, and SCHEMA_VERSION is {schema_version}" for version in beyond]
     faults += _unsayable(table, "")
     if schema_version < lock["schema"]:
         return [*faults, f"SCHEMA_VERSION is {schema_version}, and schema {lock['schema']} has been released"]

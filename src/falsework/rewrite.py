@@ -23,7 +23,7 @@ from falsework.load import NOTHING_DERIVED, Derived, load
 from falsework.migrations import Step, compile_steps
 from falsework.pins import Versions, pin
 from falsework.places import Path
-from falsework.problems import ConfigError, in_order
+from falsework.problems import ConfigError, in_order, visible
 from falsework.schema import Table, compile_schema, value_at
 from falsework.upgrade import Upgrade
 
@@ -76,6 +76,13 @@ def rewrite(
     said += dict.fromkeys(upgrade for _, upgrade in mine.values())
     left = {str(upgrade): None for pinned, (_, upgrade) in every.items() if pinned not in mine and not is_whole}
     return Rewritten(path, old.data, after, tuple(said), tuple(left))
+
+
+def told(rewritten: Rewritten) -> list[str]:
+    """What was done and what was not, a line each; what stands nowhere in the file is said with the file alone."""
+    done = [str(upgrade) if upgrade.spot else f"{rewritten.path}: {upgrade}" for upgrade in rewritten.said]
+    left = [f"{rewritten.path}: not written, as it is no whole experiment: {line}" for line in rewritten.not_pinned]
+    return [visible(line) for line in (*done, *left)]
 
 
 def write(rewritten: Rewritten) -> None:

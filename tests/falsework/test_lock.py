@@ -162,7 +162,7 @@ def test_versions_that_do_not_follow_are_refused() -> None:
     assert lock_faults(LOCK.replace("schema = 1", "schema = 3"), table(), 2, {}) == [
         "SCHEMA_VERSION is 2, and schema 3 has been released"
     ]
-    assert lock_faults(LOCK, table(), 1, {2: (Removed("a"),)}) == [
+    assert lock_faults(LOCK, table(), 1, {2: (Removed("a"), Removed("b"))}) == [
         "migrations for schema 2, and SCHEMA_VERSION is 1",
     ]
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import booleans, fixed_dictionaries, lists, sampled_from
 
 from falsework import ConfigError
-from falsework.rewrite import Rewritten, rewrite, write
+from falsework.rewrite import Rewritten, rewrite, told, write
 from tests.falsework import toy
 from tests.falsework.versions import OLD, OPTIONS, load
 
@@ -123,7 +123,15 @@ def test_a_profile_gets_no_defaults_written_into_it_and_says_so() -> None:
     profile = "schema = 1\n[trainer]\nsteps = 6 # few\n"
     rewritten = upgraded(old_file(profile, "profile.toml"))
     assert Path("profile.toml").read_text() == "schema = 3\n[train]\nnum_steps = 6 # few\n"
-    assert "schema 2: train.seed stays 7, the default of schema 1" in rewritten.not_pinned
+    kept = "schema 2: train.seed stays 7, the default of schema 1"
+    assert f"profile.toml: not written, as it is no whole experiment: {kept}" in told(rewritten)
+
+
+def test_a_default_that_is_written_out_is_said_with_its_file() -> None:
+    old_file()
+    lines = told(upgraded("old.toml"))
+    assert "old.toml: schema 2: train.seed stays 7, the default of schema 1" in lines
+    assert all(line.startswith("old.toml:") for line in lines)
 
 
 def test_a_file_without_a_schema_and_a_current_one_are_left_alone() -> None:
