@@ -77,10 +77,10 @@ def render(problem: Problem) -> str:
     what = f"{dotted(problem.path)}: {problem.what}" if problem.path else problem.what
     what = what if len(what) <= _MAX_SAID else f"{what[:_MAX_SAID]}…"
     if problem.spot is None:
-        lines = [f"{problem.where}: {what}" if problem.where else what]
+        lines = [f"{visible(problem.where)}: {what}" if problem.where else what]
     else:
         place = problem.spot.place()
-        lines = [f"{problem.spot.layer.name}:{place.line}:{place.col}: {what}"]
+        lines = [f"{visible(problem.spot.layer.name)}:{place.line}:{place.col}: {what}"]
         source = hidden(problem.spot.layer.text.split("\n")[place.line - 1])
         number = str(place.line)
         shown, before, width = _cut(source, place.col - 1, place.end - 1)

@@ -46,6 +46,12 @@ def test_a_layer_that_applies_twice_is_reported_once() -> None:
     assert report("a.toml").endswith("1 problem in 1 file; nothing was run")
 
 
+def test_a_file_name_is_one_line_whatever_is_in_it() -> None:
+    write("a\nb.toml", BASE + "    x = 1")
+    assert report("a\nb.toml").startswith("a\\u000ab.toml:10:1: model.x: unknown key for kind gpt\n  10 | x = 1\n")
+    assert report("b\nc.toml").startswith("b\\u000ac.toml: no such file")
+
+
 def test_a_report_of_another_process_arrives() -> None:
     write("base.toml", BASE + "    x = 1")
     with pytest.raises(ConfigError) as caught:
