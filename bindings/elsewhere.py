@@ -12,6 +12,7 @@ ELSEWHERE = {
     "dim": "model.width",
     "n_embd": "model.width",
     "hidden_size": "model.width",
+    "hidden_dim": "model.width",
     "n_head": "model.num_heads",
     "n_heads": "model.num_heads",
     "num_attention_heads": "model.num_heads",
