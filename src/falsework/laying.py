@@ -12,8 +12,8 @@ from falsework.machine import is_machine_layer
 from falsework.origins import Origins, Written
 from falsework.places import Path
 from falsework.plain_layer import lay_plain
-from falsework.problems import Problem
-from falsework.schema import Table
+from falsework.problems import ConfigError, Problem
+from falsework.schema import Table, value_at
 
 if TYPE_CHECKING:
     from falsework.migrations import Step
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # What only old files need, and only layers that are not plain, is imported when one is there: a tool starts in a tenth
 # of a second.
+
+MAX_SAID_BY_EVERY = 200_000  # values; the largest file has room for 10,000 tables, and no kind has 20 keys
 
 
 class Dropped(NamedTuple):
@@ -114,9 +116,25 @@ def _lay(layer: Layer, number: int, merged: Merged, table: Table) -> None:
 
     checked = check_keys(layer, merged.tree, table)
     merged.problems.extend(checked.problems)
-    expansion = expand(layer.values, merged.tree) if checked.profiles else Expansion(layer.values, {}, [])
+    _refuse_flood(layer, [path for path in checked.profiles if path[-1] == "_every"], merged.tree)
+    expansion = expand(layer.values, merged.tree) if checked.profiles else Expansion(layer.values, {}, {})
     lay_on(merged, number, expansion)
     if is_machine_layer(layer):
         from falsework.machine import check_machine
 
         merged.problems.extend(check_machine(layer, expansion, merged.tree, table))
+
+
+def _refuse_flood(layer: Layer, profiles: list[Path], tree: Tree) -> None:
+    """What `_every` says is said once for each table, which in a file of a megabyte can be a hundred million times."""
+    num_said = sum(_count(value_at(layer.values, path), of_tables=False) for path in profiles)
+    num_tables = sum(_count(values, of_tables=True) for values in (layer.values, tree)) if num_said else 0
+    if num_said * num_tables > MAX_SAID_BY_EVERY:
+        what = f"{num_said:,} values for each of up to {num_tables:,} tables"
+        raise ConfigError([Problem(what, profiles[0], Spot(layer, profiles[0], "header"))])
+
+
+def _count(value: Any, *, of_tables: bool) -> int:
+    if type(value) is not dict:
+        return not of_tables
+    return of_tables + sum(_count(item, of_tables=of_tables) for item in value.values())

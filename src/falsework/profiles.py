@@ -17,11 +17,11 @@ VALUE_DIRECTIVES = READ_DIRECTIVES | {"_append", "_prepend", "_unset"}  # a tabl
 
 
 class Expansion(NamedTuple):
-    """A layer without `_every` and `_when`. `skipped` holds the paths of `_when` bodies that do not apply."""
+    """A layer without `_every` and `_when`."""
 
     values: Tree
     moved: dict[Path, Path]
-    skipped: list[Path]
+    skipped: dict[tuple[Path, str | None], None]  # a `_when` and the kind in force: its other bodies do not apply
 
 
 def expand(values: Tree, below: Tree) -> Expansion:
@@ -44,7 +44,7 @@ def _expand(values: Tree, below: Any, path: Path, source: Path, kind: object = N
     """One table of the layer, which stands at `source` in the file and speaks of `path`."""
     below = below if is_table(below) else {}
     kind = values.get("kind", kind or below.get("kind"))
-    table = Expansion({}, {}, [])
+    table = Expansion({}, {}, {})
     for key, value in values.items():
         if key not in ("_when", "_every"):
             table.values[key] = value
@@ -52,14 +52,14 @@ def _expand(values: Tree, below: Any, path: Path, source: Path, kind: object = N
                 inner = _expand(value, below.get(key), (*path, key), (*source, key))
                 table.values[key] = inner.values
                 table.moved.update(inner.moved)
-                table.skipped.extend(inner.skipped)
+                table.skipped.update(inner.skipped)
     when, every = values.get("_when"), values.get("_every")
-    for name, body in when.items() if type(when) is dict else ():
-        inside = (*source, "_when", name)
-        if name != kind:
-            table.skipped.append(inside)
-        elif is_table(body):
-            strong = _expand(body, below, path, inside)
+    if type(when) is dict:
+        in_force = kind if type(kind) is str else None
+        table.skipped[(*source, "_when"), in_force] = None
+        if in_force is not None and is_table(when.get(in_force)):
+            inside = (*source, "_when", in_force)
+            strong = _expand(when[in_force], below, path, inside)
             _overlay(table, table.values, strong, strong.values, (path, inside), wins=True)
     if type(every) is dict and is_table(every):
         _apply_every(table, every, below, path, (*source, "_every"))
@@ -86,4 +86,4 @@ def _overlay(table: Expansion, own: Tree, other: Expansion, values: Tree, at: tu
             own[key] = value
             table.moved[here] = there
             table.moved.update((path, place) for path, place in other.moved.items() if path[: len(here)] == here)
-    table.skipped.extend(path for path in other.skipped if path not in table.skipped)
+    table.skipped.update(other.skipped)

@@ -6,7 +6,7 @@ optimizer.lr:
     set      configs/22_muon_23.toml:8:6  0.02
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from falsework.layer import Layer, Spot
@@ -57,9 +57,10 @@ def _dropped(merged: Merged, dropped: list[Dropped], path: Path) -> Iterator[Eve
             yield Event("dropped", spot_name(Spot(layer, key, "value")), value, note)
 
 
-def _not_applied(layer: Layer, skipped: list[Path], path: Path) -> Iterator[Event]:
+def _not_applied(layer: Layer, skipped: Iterable[tuple[Path, str | None]], path: Path) -> Iterator[Event]:
     """Bodies of `_when` that would have said something about `path`, had its table been of their kind."""
-    for body in skipped:
+    bodies = ((*when, kind) for when, in_force in skipped for kind in value_at(layer.values, when) if kind != in_force)
+    for body in dict.fromkeys(bodies):
         table = _without_when(body)
         said = value_at(layer.values, (*body, *path[len(table) :]))
         if said is not None and _covers(table, path):

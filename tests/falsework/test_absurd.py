@@ -30,6 +30,15 @@ ABSURD: dict[str, Callable[[], str]] = {
     "values that are wrong": lambda: "[weights]\n" + "".join(f"a{n} = true\n" for n in range(15_000)),
     "one long list": lambda: "[data]\ntags = [" + "1," * 80_000 + "]\n",
     "kinds that nobody knows": lambda: "".join(f'[eval.t{n}]\nkind = "bits"\n' for n in range(6_000)),
+    "kinds that nobody knows, for every table": lambda: (
+        "".join(f'[eval.t{n}]\nkind = "bits_per_byte"\n' for n in range(4_000))
+        + "".join(f"[eval._every._when.k{n}]\nx = 1\n" for n in range(4_000))
+    ),
+    "keys that nobody knows, for every table": lambda: (
+        "".join(f'[eval.t{n}]\nkind = "bits_per_byte"\n' for n in range(4_000))
+        + "[eval._every]\n"
+        + "".join(f"k{n} = 1\n" for n in range(4_000))
+    ),
     "one long line": lambda: "train.seed = [" + "{}," * 80_000 + "]",
     "keys said twice": lambda: "a = 1\n" * 150_000,
     "bases": lambda: "extends = [" + '"base.toml", ' * 15_000 + "]\n",

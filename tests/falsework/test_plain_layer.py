@@ -52,7 +52,7 @@ def compare(layers: list[Layer], schema: Table) -> int:
             if merged is plain and lay_plain(number, layer.values, merged.tree, merged.origins, schema):
                 num_plain += 1
             else:
-                lay_on(merged, number, Expansion(layer.values, {}, []))
+                lay_on(merged, number, Expansion(layer.values, {}, {}))
         assert plain.tree == careful.tree
         assert places(plain.origins, plain.tree) == places(careful.origins, careful.tree)
         assert plain.dropped == careful.dropped
