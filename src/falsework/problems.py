@@ -75,7 +75,7 @@ def render(problem: Problem) -> str:
     from falsework.leaks import hidden  # only a mistake needs it
 
     what = f"{dotted(problem.path)}: {problem.what}" if problem.path else problem.what
-    what = what if len(what) <= _MAX_SAID else f"{what[:_MAX_SAID]}…"
+    what = _short(what)
     if problem.spot is None:
         lines = [f"{visible(problem.where)}: {what}" if problem.where else what]
     else:
@@ -86,8 +86,12 @@ def render(problem: Problem) -> str:
         shown, before, width = _cut(source, place.col - 1, place.end - 1)
         lines.append(f"  {number} | {shown}")
         lines.append(f"  {' ' * len(number)} | {' ' * before}{'^' * width}")
-    lines.extend(f"  help: {line}" for line in problem.help.splitlines())
+    lines.extend(f"  help: {_short(line)}" for line in problem.help.splitlines())
     return visible(hidden("\n".join(lines)), keep="\n")
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= _MAX_SAID else f"{line[:_MAX_SAID]}…"
 
 
 def visible(text: str, keep: str = "") -> str:

@@ -44,6 +44,7 @@ ABSURD: dict[str, Callable[[], str]] = {
     "bases": lambda: "extends = [" + '"base.toml", ' * 15_000 + "]\n",
     "open brackets": lambda: "x = [\n" * 60 + "# \n" * 80_000,
     "quotes": lambda: '"' * 900_000,
+    "a word without quotes": lambda: "x = " + "y" * 900_000,
     "blanks": lambda: "x = 1" + " " * 900_000 + "y",
 }
 
