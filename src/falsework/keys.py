@@ -13,7 +13,7 @@ from falsework.layer import Layer, Spot, Tree, holds_no_table, spot_in_string
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
 from falsework.problems import MAX_HELPED, Problem, describe, did_you_mean
-from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
+from falsework.schema import Component, Leaf, Named, Shape, Table, can_be, fields_of
 
 _MANY = 4  # keys from which on asking for all at once is faster than one by one
 _WORDS = ("_append", "_prepend", "_ref", "_expr", "_unset", "_when", "_every")
@@ -118,8 +118,8 @@ def _check_directive(checking: _Checking, value: Tree, words: list[str], path: P
             checking.refuse((*path, word), "expected true", "write _unset = true", "value")
         elif word == "_expr":
             _check_formula(checking, given, (*path, word))
-        elif word == "_ref" and (type(given) is not str or parse_dotted(given) is None):
-            checking.refuse((*path, word), "expected a dotted path", _bare_path(given), "value")
+        elif word == "_ref":
+            _check_tie(checking, given, path)
         elif word in ("_when", "_every"):
             checking.refuse((*path, word), f"{word} belongs into a table, and this is a value")
 
@@ -130,17 +130,38 @@ def _bare_path(given: Any) -> str:
     return f'write _ref = "{bare if parse_dotted(bare) else "TABLE.KEY"}"'
 
 
+def _check_tie(checking: _Checking, given: Any, path: Path) -> None:
+    read = parse_dotted(given) if type(given) is str else None
+    if read is None:
+        checking.refuse((*path, "_ref"), "expected a dotted path", _bare_path(given), "value")
+    else:
+        _check_read(checking, read, path, Spot(checking.layer, path, "value"))
+
+
 def _check_formula(checking: _Checking, given: Any, path: Path) -> None:
     if type(given) is not str:
         checking.refuse(path, "expected a formula in quotes", 'write _expr = "train.num_steps // 20"', "value")
         return
     from falsework.formulas import Wrong, parse  # many a config has none
 
+    whole = Spot(checking.layer, path, "value")
     try:
-        parse(given)
+        formula = parse(given)
     except Wrong as wrong:
-        spot = spot_in_string(Spot(checking.layer, path, "value"), given, wrong.span)
+        spot = spot_in_string(whole, given, wrong.span)
         checking.problems.append(Problem(wrong.what, path, spot, wrong.mend))
+        return
+    for read in formula.reads:
+        _check_read(checking, read, path[:-1], spot_in_string(whole, given, formula.span_of(read)))
+
+
+def _check_read(checking: _Checking, read: Path, path: Path, spot: Spot) -> None:
+    """What no kind of any table has cannot be read, though a later layer may take the reading away.
+
+    Below `_every` and `_when` that is seen where they apply: there it would be told again, by another path.
+    """
+    if not can_be(checking.root, read) and not {"_every", "_when"} & set(path):
+        checking.problems.append(Problem(f"there is no {dotted(read)}", path, spot))
 
 
 def _check_odd(checking: _Checking, key: str, values: Tree, shape: Shape, path: Path, kind: object = None) -> None:

@@ -20,6 +20,7 @@ from falsework.places import Path
 MAX_SHOWN = 50
 MAX_HELPED = 60  # problems whose mend is searched for; a file with more of them is no config
 _MAX_WIDTH = 110  # columns of a source line that are shown
+_NEAR = 2_000  # columns around a caret in which secrets are looked for; far fewer are shown
 _MAX_SAID = 2_000  # characters of a message, which may quote a word of any length
 _MAX_STRING = 40  # characters of a string value that are quoted in a message
 _UNPRINTABLE = (
@@ -59,14 +60,16 @@ class ConfigError(Exception):
 
 
 def in_order(problems: Iterable[Problem], layers: Sequence[Layer]) -> list[Problem]:
-    """Sort by file in order of application, then by line; a problem of a layer applied twice is kept once."""
+    """Sort by file in order of application, then by line; what is told twice is kept once, with the last help."""
     rank = {id(layer): number for number, layer in reversed(list(enumerate(layers)))}
     placed: dict[tuple[int, int, str, str], Problem] = {}
     for problem in problems:
         spot = problem.spot
         file = rank.get(id(spot.layer), len(rank)) if spot else len(rank) + 1
         start = (spot.span or spot.find()).start if spot else 0
-        placed.setdefault((file, start, dotted(problem.path), problem.what), problem)
+        key = (file, start, dotted(problem.path), problem.what)
+        if problem.help or key not in placed:
+            placed[key] = problem
     return [placed[key] for key in sorted(placed)]
 
 
@@ -81,7 +84,9 @@ def render(problem: Problem) -> str:
     else:
         place = problem.spot.place()
         lines = [f"{visible(problem.spot.layer.name)}:{place.line}:{place.col}: {what}"]
-        source = hidden(problem.spot.layer.text.split("\n")[place.line - 1])
+        source = problem.spot.layer.text.split("\n")[place.line - 1]
+        near = slice(max(0, place.col - _NEAR), place.end + _NEAR)  # a line may be as long as a file
+        source = source[: near.start] + hidden(source[near]) + source[near.stop :]
         number = str(place.line)
         shown, before, width = _cut(source, place.col - 1, place.end - 1)
         lines.append(f"  {number} | {shown}")

@@ -86,6 +86,18 @@ def fields_of(shape: Table | Component, kind: object) -> dict[str, Shape]:
     return {name: shape for table in reversed(tables) for name, shape in fields_of(table, None).items()}
 
 
+def can_be(shape: Shape, path: Path) -> bool:
+    """Whether something can stand at `path` below a shape, in whatever kinds."""
+    if not path or isinstance(shape, Leaf):
+        return not path
+    name, rest = str(path[0]), path[1:]
+    if isinstance(shape, Named):
+        return can_be(shape.item, rest)
+    if isinstance(shape, Component):
+        return path == ("kind",) or any(can_be(table, path) for table in shape.kinds.values())
+    return name in shape.fields and can_be(shape.fields[name].shape, rest)
+
+
 def field_at(root: Table, tree: dict[str, Any], path: Path) -> Field | None:
     """The field of the schema at `path`, in the kinds that the tree has."""
     return fields_along(root, tree, path)[-1] if path else None

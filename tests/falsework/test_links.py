@@ -114,6 +114,20 @@ def test_formulas_ties_and_formulas_of_formulas_are_resolved_in_any_order() -> N
     assert config.value.optimizer.lr == 5e-4
 
 
+def test_what_no_kind_has_cannot_be_read_though_a_later_layer_says_something_else() -> None:
+    later = "[train]\nseed = 1\nnum_steps = 2"
+    text = """
+        [train]
+        seed = { _ref = 'model.num_layer' }
+        num_steps = { _expr = 'model.num_layers + x * 2' }
+        """
+    assert on_base_wrong(text, later) == [
+        "a.toml:2:8: train.seed: there is no model.num_layer",
+        "a.toml:3:43: train.num_steps: there is no x",
+    ]
+    on_base("train.seed = { _expr = 'optimizer.momentum * 2' }", later)  # another kind has it
+
+
 def test_a_formula_says_where_it_is_wrong() -> None:
     assert on_base_wrong(
         """
