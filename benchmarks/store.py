@@ -29,13 +29,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.synthetic_runs import METRICS, experiment, make_store
-from harness.runs.store import INDEX_FROM_RUNS
 
 LR = 3e-4
 COLUMNS = "{step: 'BIGINT', " + ", ".join(f"'{key}': 'DOUBLE'" for key in METRICS) + "}"
 OPTIONS = "format='newline_delimited', ignore_errors=true, filename=true"
 EXTREMES = ", ".join(f'arg_max("{key}", step), min("{key}"), max("{key}")' for key in METRICS)
 MAX_MEGABYTES = 1_000
+MAX_RUNS_WITHOUT_INDEX = 1_000  # for more it is not asked
 
 
 def table_of_store(root: str, index: bool) -> int:
@@ -134,7 +134,7 @@ def measured(work: Path, num_runs: int, rounds: int) -> dict[str, Any]:
     if not root.exists():
         make_store(work / f".{num_runs}", num_runs)
         (work / f".{num_runs}").rename(root)
-    without_index = [False] if num_runs <= INDEX_FROM_RUNS else []
+    without_index = [False] if num_runs <= MAX_RUNS_WITHOUT_INDEX else []
     cases = [(name, index) for name in QUESTIONS if name.endswith("of_store") for index in [*without_index, True]]
     cases += [(name, False) for name in QUESTIONS if not name.endswith("of_store")]
     found: dict[str, Any] = {"build": asked("table_of_store", root, index=True)}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Answer = tuple[list[str], list[tuple[Any, ...]]]  # names of columns, rows
 Asked = TypeVar("Asked")
 
-INDEX_FROM_RUNS = 1_000  # below, reading every run takes less than a second
+INDEX_FROM_RUNS = 300  # below, reading every run takes half a second
 MAX_TRIES = 12  # a run may be thrown away while it is read, and another while that is told
 
 RUNS = """
@@ -51,7 +51,7 @@ def open(  # noqa: A001 - said with its package: harness.runs.open
     """A connection in memory with the views of docs/runs.md, over the runs as they are now.
 
     `runs_dir` is a folder or an `s3://` address. `upgrade` takes the flat config of any age to today's names. `index`
-    says whether the index on local disk is used; None: above 1,000 runs. Raises Refused where there is no such folder.
+    says whether the index on local disk is used; None: from 300 runs on. Raises Refused where there is no such folder.
     """
     return opened(source_of(runs_dir), upgrade, index, ALL)
 
