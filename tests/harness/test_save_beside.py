@@ -131,14 +131,17 @@ def test_every_checkpoint_of_a_run_that_saves_after_each_step_is_that_of_a_run_t
 
 
 def test_a_last_save_that_fails_ends_the_run_with_its_error(make_job: MakeJob, alone: Ranks, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "run" / "checkpoints"
+
     def in_the_way_at_7(step: int) -> float:
         if step == 7:
             while '"checkpoint"' not in (tmp_path / "run" / "events.jsonl").read_text():
                 time.sleep(0.01)  # the save of step 4 tidies up, and would stumble first
-            (tmp_path / "run" / "checkpoints" / ".writing_step_00000008").write_text("a file, where a folder is to be")
+            checkpoints.rename(tmp_path / "away")
+            checkpoints.write_text("a file, where a folder is to be")
         return 1 / (1 + step)
 
-    with pytest.raises(OSError, match="writing_step_00000008") as caught:
+    with pytest.raises(OSError, match="checkpoints") as caught:
         run_in(tmp_path / "run", make_job(checkpoint_every_steps=4, lr_factor=in_the_way_at_7), alone)
     assert caught.value.__notes__ == ["after step 8"]
-    assert find_fault(tmp_path / "run" / "checkpoints" / "step_00000004") == ""
+    assert find_fault(tmp_path / "away" / "step_00000004") == ""
