@@ -26,7 +26,7 @@ from typing import IO, Any
 
 from harness.runs.duck import failures
 from harness.runs.facts import Facts, Upgrade, read_facts
-from harness.runs.parts import RUNS_PER_PART, write_part
+from harness.runs.parts import BYTES_PER_PART, RUNS_PER_PART, write_part
 from harness.runs.source import Source, Stamp
 from harness.runs.tails import followed
 from harness.state import ENDS
@@ -36,6 +36,7 @@ SETTLED_AFTER_SECONDS = 3_600.0  # without a word of its end; a run that goes on
 KEEP_UNUSED_SECONDS = 86_400.0  # a connection that was opened before may still read an old part
 TELL_EVERY_SECONDS = 10.0  # a first look at ten thousand runs takes minutes
 BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError)  # a file of another shape, or none
+PACKED = 5  # times smaller than JSON Lines is Parquet, about
 FOLD_FACTOR = 4  # a part is made anew together with one this many times smaller, so that there are never many
 
 
@@ -145,12 +146,13 @@ def _taken_in(
         if time.monotonic() - told_at >= TELL_EVERY_SECONDS:
             told_at = time.monotonic()
             print(f"index, made once: {total - len(missing):,} of {total:,} runs", file=sys.stderr, flush=True)
-        batch, missing = missing[:RUNS_PER_PART], missing[RUNS_PER_PART:]
+        num_runs = _num_that_fit(source, missing)
+        batch, missing = missing[:num_runs], missing[num_runs:]
         settled = _read_settled(source, batch)
         if not settled:
             continue
         kept = list(parts)
-        while kept and _is_folded(len(kept[-1].runs), len(settled)):
+        while kept and _is_folded(kept[-1], len(settled)):
             folded = kept.pop()
             settled |= _read_settled(source, sorted(folded.runs.keys() - folded.stale))
         parts = [*kept, _new_part(folder, source, settled, upgrade)]
@@ -158,9 +160,21 @@ def _taken_in(
     return parts
 
 
-def _is_folded(num_before: int, num_new: int) -> bool:
+def _num_that_fit(source: Source, names: Sequence[str]) -> int:
+    """How many of these runs, from the first on, make a part."""
+    num_bytes = 0
+    for number, name in enumerate(names[:RUNS_PER_PART]):
+        stamp = source.stamp(f"{name}/metrics.jsonl")
+        num_bytes += stamp.size if stamp else 0
+        if num_bytes > BYTES_PER_PART:
+            return max(number, 1)
+    return min(len(names), RUNS_PER_PART)
+
+
+def _is_folded(part: Part, num_new: int) -> bool:
     """Whether a part is made anew together with new runs, so that there are never many parts."""
-    return num_before < FOLD_FACTOR * num_new and num_before + num_new <= RUNS_PER_PART
+    num_before, num_bytes = len(part.runs), PACKED * part.sizes.get("metrics.parquet", 0)
+    return num_before < FOLD_FACTOR * num_new and num_before + num_new <= RUNS_PER_PART and num_bytes < BYTES_PER_PART
 
 
 def _read_settled(source: Source, names: Sequence[str]) -> dict[str, tuple[Facts, Stamp]]:

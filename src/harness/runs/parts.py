@@ -21,7 +21,8 @@ from harness.runs.source import Source
 if TYPE_CHECKING:
     import duckdb
 
-RUNS_PER_PART = 500  # 5 million values of 1,000 steps and 10 metrics: 40 MB while they are sorted
+RUNS_PER_PART = 2_000  # each part takes a question 5 ms
+BYTES_PER_PART = 1_000_000_000  # of metrics.jsonl; what does not fit into MEMORY while it is sorted lies on the disk
 MAX_KEYS_IN_TURN = 200  # above, one sort is cheaper than a pass for each key
 MEMORY = "500MB"  # of DuckDB while it writes; beyond, it writes to disk beside the index
 

@@ -157,6 +157,14 @@ def test_parts_stay_few_and_old_ones_go(root: Path, monkeypatch: pytest.MonkeyPa
     assert len(list(folder_of(root).glob("part-*"))) == len(index_module._read(folder_of(root)))
 
 
+def test_runs_of_many_rows_make_smaller_parts(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = runs.query(root, SQL, index=False)
+    one_run = (root / run_name(1) / "metrics.jsonl").stat().st_size
+    monkeypatch.setattr(index_module, "BYTES_PER_PART", 3 * one_run)
+    assert runs.query(root, SQL, index=True) == expected
+    assert len(index_module._read(folder_of(root))) > 3
+
+
 def test_a_long_first_look_says_how_far_it_is(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
