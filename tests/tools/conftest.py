@@ -1,4 +1,4 @@
-"""tools/runs as a function, and a small study for it to answer about."""
+"""Tools as functions, and a small study for tools/runs to answer about."""
 
 import importlib.util
 from collections.abc import Callable
@@ -10,28 +10,40 @@ import pytest
 
 from tests.harness.analysis.stores import write_run
 
-TOOL = Path(__file__).parents[2] / "tools" / "runs"
+TOOLS = Path(__file__).parents[2] / "tools"
 Ask = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """The tool's exit code, output and errors, as if it had been called from the folder above `runs`."""
+def opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str, int], Ask]:
+    """A tool by its name, on a screen of so many columns, as if it were called from the folder above `runs`."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(TOOL.parent))
-    monkeypatch.setenv("COLUMNS", "160")
-    loader = SourceFileLoader("runs_tool", str(TOOL))
-    spec = importlib.util.spec_from_loader("runs_tool", loader)
-    assert spec is not None
-    tool: Any = importlib.util.module_from_spec(spec)
-    loader.exec_module(tool)
+    monkeypatch.syspath_prepend(str(TOOLS))
 
-    def called(*arguments: str) -> tuple[int, str, str]:
-        code = tool.main(list(arguments))
-        told = capsys.readouterr()
-        return code, told.out, told.err
+    def of(name: str, columns: int) -> Ask:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        loader = SourceFileLoader(f"{name}_tool", str(TOOLS / name))
+        spec = importlib.util.spec_from_loader(loader.name, loader)
+        assert spec is not None
+        tool: Any = importlib.util.module_from_spec(spec)
+        loader.exec_module(tool)
 
-    return called
+        def called(*arguments: str) -> tuple[int, str, str]:
+            code = tool.main(list(arguments))
+            told = capsys.readouterr()
+            return code, told.out, told.err
+
+        return called
+
+    return of
+
+
+@pytest.fixture
+def ask(opened: Callable[[str, int], Ask]) -> Ask:
+    """The exit code, output and errors of tools/runs."""
+    return opened("runs", 160)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import importlib.util
 import json
 from collections.abc import Callable
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +10,14 @@ import pytest
 
 from tests.harness.comparison.eval_runs import bare_run, write_eval
 
-TOOL = Path(__file__).parents[2] / "tools" / "compare"
 OK: dict[str, dict[str, Any]] = {"rate": {"field": "ok"}}
 Ask = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """The tool's exit code, output and errors, as if it had been called from the folder above `runs`."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(TOOL.parent))
-    monkeypatch.setenv("COLUMNS", "120")
-    loader = SourceFileLoader("compare_tool", str(TOOL))
-    spec = importlib.util.spec_from_loader("compare_tool", loader)
-    assert spec is not None
-    tool: Any = importlib.util.module_from_spec(spec)
-    loader.exec_module(tool)
-
-    def called(*arguments: str) -> tuple[int, str, str]:
-        code = tool.main(list(arguments))
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return called
+def ask(opened: Callable[[str, int], Ask]) -> Ask:
+    """The exit code, output and errors of tools/compare."""
+    return opened("compare", 120)
 
 
 @pytest.fixture
