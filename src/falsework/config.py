@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from falsework.defaults import Derivation, Link
 from falsework.dump import fingerprint, flat, to_toml
 from falsework.layer import ItselfAlone, Layer, Tree
 from falsework.layers import Stack
@@ -19,6 +18,7 @@ from falsework.plain import default_of, plain
 from falsework.schema import FIELD_CLASSES, Table, class_at, field_at, value_at
 
 if TYPE_CHECKING:
+    from falsework.link import Derivation, Link
     from falsework.story import Event
     from falsework.upgrade import Upgrade
 
@@ -31,8 +31,8 @@ class _Loaded(NamedTuple):
     table: Table
     stack: Stack
     merged: Merged
-    links: dict[Path, Link]  # values that are read from others, by path
-    derivations: Mapping[Path, Derivation]  # how fields follow from others while no layer sets them
+    links: "dict[Path, Link]"  # values that are read from others, by path
+    derivations: "Mapping[Path, Derivation]"  # how fields follow from others while no layer sets them
     upgrades: "tuple[Upgrade, ...]" = ()  # what was done for files of an older schema; str() of one is a line
 
 
@@ -96,10 +96,9 @@ class Config(ItselfAlone, _Loaded):
     def origin(self, path: Path) -> str:
         """The place of one value; of an empty table, the place that makes it."""
         link = self.links.get(path)
-        if link is not None and isinstance(link.by, Derivation):
-            from falsework.links import derivation_place
-
-            return derivation_place(link.by)
+        place = link.derived_at if link is not None else None
+        if place is not None:
+            return place
         spot = spot_of_value(self.files, self.merged.origins, path)
         if spot is not None:
             return spot_name(spot)

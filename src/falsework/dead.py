@@ -20,7 +20,7 @@ def dead_overrides(config: Config) -> Iterator[tuple[Path, Spot, str]]:
     """
     layers = config.files
     number = layers.index(config.stack.experiment)
-    merged = Merged(layers, {}, {}, [], [])
+    merged = Merged(layers)
     for earlier, layer in enumerate(layers[:number]):
         lay_on(merged, earlier, expand(layer.values, merged.tree))
     experiment = layers[number]

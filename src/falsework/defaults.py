@@ -9,18 +9,20 @@ without a default is a problem here, and so is a key that the final kind does no
 
 from collections.abc import Callable, Mapping
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from falsework.layer import Layer, Spot, Tree, holds_no_table
+from falsework.layer import Spot, Tree, holds_no_table
+from falsework.layers import Stack
+from falsework.laying import Merged
 from falsework.origins import Default, Origins, Written, spot_name, spot_of_table, spot_of_value
-from falsework.paths import dotted, parse_dotted, quoted
+from falsework.paths import dotted, quoted
 from falsework.places import Path
 from falsework.plain import default_of
 from falsework.problems import MAX_HELPED, Problem, nearest
 from falsework.schema import Component, Field, Leaf, Named, Shape, Table, value_at
 
 if TYPE_CHECKING:
-    from falsework.formulas import Formula
+    from falsework.link import Derivation, Link
 
 Fallback = Callable[[], Any]  # gives a default; making default objects takes time, and most are not needed
 
@@ -29,45 +31,18 @@ class Broken:
     """Stands where a value would, after its problem has been reported."""
 
 
-class Derivation(NamedTuple):
-    """How a field follows from others while no layer sets it: `function` takes the values of `reads`."""
+class Filling:
+    """What one walk needs and gathers; the origins of defaults and the problems go to those of the layers."""
 
-    reads: tuple[Path, ...]
-    function: Callable[..., Any]
-
-
-class Link(NamedTuple):
-    """A value that is read from others, by a `_ref`, an `_expr` or a derivation; `table` receives it."""
-
-    path: Path
-    reads: tuple[Path, ...]
-    table: Tree
-    by: "Formula | Derivation | None" = None  # None: a tie, which takes the value as it is
-    text: str = ""  # of the formula
-
-    @property
-    def word(self) -> str:
-        """What happened to the value."""
-        return "computed" if self.text else "derived" if self.by else "tied"
-
-    @property
-    def note(self) -> str:
-        """What it reads: `to data.seq_len`, `as train.num_steps // 20`, `from data.seq_len`."""
-        if self.text:
-            return f"as {self.text}"
-        return f"{'from' if self.by else 'to'} {', '.join(dotted(path) for path in self.reads)}"
-
-
-class Filling(NamedTuple):
-    """What one walk needs and gathers."""
-
-    layers: tuple[Layer, ...]
-    experiment: Layer
-    origins: Origins
-    root: Table
-    derived: Mapping[Path, Derivation]
-    links: list[Link]
-    problems: list[Problem]
+    def __init__(self, stack: Stack, merged: Merged, root: Table, derived: "Mapping[Path, Derivation]") -> None:
+        """Nothing is filled in yet."""
+        self.layers = stack.layers
+        self.experiment = stack.experiment
+        self.origins = merged.origins
+        self.problems = merged.problems
+        self.root = root
+        self.derived = derived
+        self.links: list[Link] = []
 
     def refuse(self, path: Path, what: str, spot: Spot | None, mend: str = "") -> None:
         """Note a problem."""
@@ -189,7 +164,9 @@ def _fill_named(filling: Filling, values: Tree, origins: Origins, item: Shape, p
 
 def _fill_directive(filling: Filling, value: Tree, path: Path, into: tuple[Origins, Tree], fallback: Fallback) -> Any:
     origins, filled = into
-    link = _link(value, path, filled) if len(value) == 1 else None
+    from falsework.link import link_of  # many a config has none
+
+    link = link_of(value, path, filled) if len(value) == 1 else None
     if link is not None:
         filling.links.append(link)
         return Broken  # until the link is resolved
@@ -202,23 +179,6 @@ def _fill_directive(filling: Filling, value: Tree, path: Path, into: tuple[Origi
         filling.refuse(path, "nothing to add to: no earlier layer sets this list", spot, "write the list itself")
         return Broken
     return Broken if any(key.startswith("_") for key in value) else value
-
-
-def _link(directive: Tree, path: Path, filled: Tree) -> Link | None:
-    """What a `_ref` or an `_expr` says; None for other directives, and for those that the key check has reported."""
-    target, formula = directive.get("_ref"), directive.get("_expr")
-    if type(target) is str:
-        read = parse_dotted(target)
-        return Link(path, (read,), filled) if read else None
-    if type(formula) is str:
-        from falsework.formulas import Wrong, parse  # many a config has none
-
-        try:
-            parsed = parse(formula)
-        except Wrong:
-            return None
-        return Link(path, parsed.reads, filled, parsed, formula)
-    return None
 
 
 def _count_default(origins: Origins, path: Path, num_elements: int) -> None:

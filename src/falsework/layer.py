@@ -19,13 +19,6 @@ def holds_no_table(table: Tree) -> bool:
     return dict not in map(type, table.values())
 
 
-class Move(NamedTuple):
-    """What the file has at `old` is at `new` in the values: the schema gave it another name since."""
-
-    old: Path
-    new: Path
-
-
 class _Read(NamedTuple):
     """What a Layer holds. It is a tuple because making an attrs class takes half a millisecond of every start."""
 
@@ -36,7 +29,7 @@ class _Read(NamedTuple):
     extends: tuple[str, ...] = ()
     why: str = ""
     schema_version: int | None = None
-    moves: tuple[Move, ...] = ()
+    moves: tuple[tuple[Path, Path], ...] = ()  # what the file has at the first is at the second in the values
 
 
 class ItselfAlone:

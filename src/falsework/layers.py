@@ -17,9 +17,12 @@ from falsework.problems import ConfigError, Problem, nearest
 from falsework.read import read_layer
 
 CONFIGS = "configs"  # where experiments are, seen from the project
+MACHINE_FILE = "machine.toml"  # of the configs folder
 MAX_BASES_DEEP = 32
 MAX_LAYERS = 256
 PROFILES = "profiles"  # the folder of layers that fit every experiment
+
+_Chain = tuple[tuple[str, Spot], ...]  # the files that led here: the real path, and the spot there that names the next
 
 
 class Stack(NamedTuple):
@@ -36,18 +39,12 @@ class Stack(NamedTuple):
         return self.layers[self.num_own - 1]
 
 
-class _Asked(NamedTuple):
-    """Who wants a file: the layers that led here, each extending the next, and the spot that names it."""
-
-    chain: tuple[tuple[str, Layer], ...] = ()  # (real path, layer)
-    spot: Spot | None = None
-
-
-class _Reading(NamedTuple):
+class _Reading:
     """One call's files so far, by real path (None: refused), and what was wrong."""
 
-    files: dict[str, Layer | None]
-    problems: list[Problem]
+    def __init__(self) -> None:
+        self.files: dict[str, Layer | None] = {}
+        self.problems: list[Problem] = []
 
 
 def split_argument(argument: str) -> list[str]:
@@ -67,9 +64,9 @@ def read_stack(arguments: Sequence[str | os.PathLike[str]], *, on_top: str | Non
     if len(arguments) > 1 and first.parent.name == PROFILES:
         what, mend = "a profile goes on top of an experiment, and not below one", f"name {first} last"
         raise ConfigError([Problem(what, where=str(first), help=mend)])
-    reading = _Reading({}, [])
+    reading = _Reading()
     files = [*arguments, *([on_top] if on_top else [])]
-    stacks = [_with_bases(_config_file(Path(file)), _Asked(), reading) for file in files]
+    stacks = [_with_bases(_config_file(Path(file)), (), reading) for file in files]
     layers = tuple(layer for stack in stacks for layer in stack)
     if len(layers) > MAX_LAYERS:
         spot = Spot(layers[-1], ("extends",)) if layers[-1].extends else Spot(layers[-1])
@@ -88,6 +85,22 @@ def shown_path(path: str | Path) -> str:
     return plain if relative.startswith(os.pardir) else relative
 
 
+def machine_file(experiment: str | os.PathLike[str]) -> str | None:
+    """The machine.toml of an experiment's configs folder, or beside an experiment that is in none; None without one."""
+    folder = os.path.dirname(os.path.normpath(experiment))
+    parts = folder.split(os.sep)
+    if CONFIGS in parts:
+        last = len(parts) - parts[::-1].index(CONFIGS)
+        folder = os.sep.join(parts[:last])
+    file = os.path.join(folder, MACHINE_FILE)
+    return file if os.path.lexists(file) else None
+
+
+def is_machine_layer(layer: Layer) -> bool:
+    """Whether a layer is one machine's own, by its name."""
+    return os.path.basename(layer.name) == MACHINE_FILE
+
+
 def toml_files(folder: str | Path) -> list[Path]:
     """The TOML files of a folder, by name; none where there is no such folder."""
     try:
@@ -98,6 +111,8 @@ def toml_files(folder: str | Path) -> list[Path]:
 
 def _config_file(argument: Path) -> Path:
     """The file an argument means: a run directory (it has config.toml and run.json) stands for its config."""
+    if argument.suffix == ".toml":
+        return argument
     is_run = _exists(argument / "config.toml") and _exists(argument / "run.json")
     return argument / "config.toml" if is_run else argument
 
@@ -109,31 +124,31 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _with_bases(path: Path, asked: _Asked, reading: _Reading) -> list[Layer]:
+def _with_bases(path: Path, chain: _Chain, reading: _Reading) -> list[Layer]:
     """The file behind all of its bases; empty where something is wrong, which is then among the problems."""
     real = os.path.realpath(str(path).replace("\0", ""))
-    reals = [known for known, _ in asked.chain]
+    reals = [known for known, _ in chain]
     if real in reals:
-        names = [layer.name for _, layer in asked.chain[reals.index(real) :]]
+        names = [spot.layer.name for _, spot in chain[reals.index(real) :]]
         what = f"extends goes round in a circle: {' -> '.join([*names, names[0]])}"
-        reading.problems.append(Problem(what, spot=asked.spot))
+        reading.problems.append(Problem(what, spot=chain[-1][1]))
         return []
-    if len(asked.chain) >= MAX_BASES_DEEP:
-        reading.problems.append(Problem(f"bases are over {MAX_BASES_DEEP} deep", spot=asked.spot))
+    if len(chain) >= MAX_BASES_DEEP:
+        reading.problems.append(Problem(f"bases are over {MAX_BASES_DEEP} deep", spot=chain[-1][1]))
         return []
-    layer = _read_once(path, real, asked, reading)
+    layer = _read_once(path, real, chain[-1][1] if chain else None, reading)
     if layer is None:
         return []
     layers: list[Layer] = []
     for position, base in enumerate(layer.extends):
         spot = Spot(layer, ("extends", position), "value")
-        layers += _with_bases(path.parent / base, _Asked((*asked.chain, (real, layer)), spot), reading)
+        layers += _with_bases(path.parent / base, (*chain, (real, spot)), reading)
         if len(layers) > MAX_LAYERS:
             break
     return [*layers, layer]
 
 
-def _read_once(path: Path, real: str, asked: _Asked, reading: _Reading) -> Layer | None:
+def _read_once(path: Path, real: str, named_at: Spot | None, reading: _Reading) -> Layer | None:
     if real not in reading.files:
         reading.files[real] = None
         try:
@@ -141,18 +156,18 @@ def _read_once(path: Path, real: str, asked: _Asked, reading: _Reading) -> Layer
         except ConfigError as error:
             reading.problems.extend(error.problems)
         except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-            reading.problems.append(_unreadable(path, asked, error))
+            reading.problems.append(_unreadable(path, named_at, error))
     return reading.files[real]
 
 
-def _unreadable(path: Path, asked: _Asked, error: OSError | ValueError) -> Problem:
+def _unreadable(path: Path, named_at: Spot | None, error: OSError | ValueError) -> Problem:
     reason = getattr(error, "strerror", None) or str(error)
     what = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {reason}"
-    is_override = asked.spot is None and isinstance(error, FileNotFoundError) and _is_override(str(path))
+    is_override = named_at is None and isinstance(error, FileNotFoundError) and _is_override(str(path))
     hint = "arguments are files: to change a value, write a file" if is_override else _nearest_file(path)
-    if asked.spot is None:
+    if named_at is None:
         return Problem(f"{what} (named on the command line)", where=shown_path(path), help=hint)
-    return Problem(f"{shown_path(path)}: {what}", ("extends",), asked.spot, hint)
+    return Problem(f"{shown_path(path)}: {what}", ("extends",), named_at, hint)
 
 
 def _is_override(argument: str) -> bool:

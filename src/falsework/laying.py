@@ -1,21 +1,21 @@
 """All layers of a stack onto one tree: each brought to today's schema, checked by itself, expanded and merged.
 
-lay_all(stack, table, migrations, 3) -> Laid(stack, merged, upgrades)       problems are gathered in `merged.problems`
+lay_all(stack, table, migrations, 3) -> Merged       its `layers` are as they would be written today
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from falsework.layer import Layer, Spot, Tree
-from falsework.layers import Stack
-from falsework.machine import is_machine_layer
-from falsework.origins import Origins, Written
+from falsework.layers import Stack, is_machine_layer
+from falsework.origins import Origins
 from falsework.places import Path
 from falsework.plain_layer import lay_plain
 from falsework.problems import ConfigError, Problem
 from falsework.schema import Table, value_at
 
 if TYPE_CHECKING:
+    from falsework.merge import Dropped
     from falsework.migrations import Step
     from falsework.pins import Versions
     from falsework.upgrade import Upgrade
@@ -26,34 +26,20 @@ if TYPE_CHECKING:
 MAX_SAID_BY_EVERY = 200_000  # values; the largest file has room for 10,000 tables, and no kind has 20 keys
 
 
-class Dropped(NamedTuple):
-    """A later layer took away what earlier ones had said: a table by another `kind`, or a key or table by `_unset`."""
+class Merged:
+    """What layers say together, as far as they are laid. Laying changes it in place, and nobody does afterwards."""
 
-    path: Path
-    by: Written
-    word: str  # "kind" or "_unset"
-    value: Any
-
-
-class Merged(NamedTuple):
-    """The tree so far. `lay_on` changes it in place; nobody else does."""
-
-    layers: Sequence[Layer]
-    tree: Tree
-    origins: Origins
-    dropped: list[Dropped]
-    problems: list[Problem]
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        """Nothing is laid yet."""
+        self.layers = list(layers)
+        self.tree: Tree = {}
+        self.origins: Origins = {}
+        self.dropped: list[Dropped] = []
+        self.problems: list[Problem] = []
+        self.upgrades: list[Upgrade] = []  # what was done for old layers
 
 
-class Laid(NamedTuple):
-    """The stack with its layers as they would be written today, what came of them, and what was done for old ones."""
-
-    stack: Stack
-    merged: Merged
-    upgrades: "list[Upgrade]"
-
-
-def lay_all(stack: Stack, table: Table, migrations: Mapping[int, Sequence[Any]], schema_version: int) -> Laid:
+def lay_all(stack: Stack, table: Table, migrations: Mapping[int, Sequence[Any]], schema_version: int) -> Merged:
     """Layers, and the defaults that their age has kept. A layer that does not say its schema is of the current one."""
     if not _is_old(stack, schema_version):
         return lay_layers(stack, table, [], schema_version)
@@ -61,21 +47,19 @@ def lay_all(stack: Stack, table: Table, migrations: Mapping[int, Sequence[Any]],
     from falsework.pins import pin
 
     steps = compile_steps(migrations)
-    laid = lay_layers(stack, table, steps, schema_version)
-    pinned = pin(laid.merged, steps, table, versions_of(stack, schema_version))
-    return laid._replace(upgrades=[*laid.upgrades, *pinned.values()])
+    merged = lay_layers(stack, table, steps, schema_version)
+    merged.upgrades.extend(pin(merged, steps, table, versions_of(stack, schema_version)).values())
+    return merged
 
 
-def lay_layers(stack: Stack, table: Table, steps: "Sequence[Step]", schema_version: int) -> Laid:
+def lay_layers(stack: Stack, table: Table, steps: "Sequence[Step]", schema_version: int) -> Merged:
     """The layers alone, weakest first."""
-    layers = list(stack.layers)
-    merged = Merged(layers, {}, {}, [], [])
-    upgrades: list[Upgrade] = []
+    merged = Merged(stack.layers)
     for number, layer in enumerate(stack.layers):
         if layer.schema_version is not None and layer.schema_version != schema_version:
-            layers[number] = _at_version(layer, merged, steps, schema_version, upgrades)
-        _lay(layers[number], number, merged, table)
-    return Laid(stack._replace(layers=tuple(layers)), merged, upgrades)
+            merged.layers[number] = _at_version(layer, merged, steps, schema_version)
+        _lay(number, merged, table)
+    return merged
 
 
 def versions_of(stack: Stack, schema_version: int) -> "Versions":
@@ -91,9 +75,7 @@ def _is_old(stack: Stack, schema_version: int) -> bool:
     return any(layer.schema_version is not None and layer.schema_version < schema_version for layer in stack.layers)
 
 
-def _at_version(
-    layer: Layer, merged: Merged, steps: "Sequence[Step]", schema_version: int, upgrades: "list[Upgrade]"
-) -> Layer:
+def _at_version(layer: Layer, merged: Merged, steps: "Sequence[Step]", schema_version: int) -> Layer:
     assert layer.schema_version is not None, "asked of layers that say it alone"
     if layer.schema_version > schema_version:
         what = f"written for schema {layer.schema_version}, and this code knows up to {schema_version}"
@@ -102,12 +84,13 @@ def _at_version(
     from falsework.upgrade import upgrade
 
     upgraded = upgrade(layer, merged.tree, steps, schema_version)
-    upgrades += upgraded.said
+    merged.upgrades.extend(upgraded.said)
     merged.problems.extend(upgraded.problems)
     return upgraded.layer
 
 
-def _lay(layer: Layer, number: int, merged: Merged, table: Table) -> None:
+def _lay(number: int, merged: Merged, table: Table) -> None:
+    layer = merged.layers[number]
     if not is_machine_layer(layer) and lay_plain(number, layer.values, merged.tree, merged.origins, table):
         return
     from falsework.keys import check_keys

@@ -9,10 +9,10 @@ is an error that names every place. A derived field alone may read what an optio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from falsework.defaults import Broken, Derivation, Filling, Link, refuse_missing
+from falsework.defaults import Broken, Filling, refuse_missing
 from falsework.dump import flat
 from falsework.layer import Spot, Tree, spot_in_string
-from falsework.layers import shown_path
+from falsework.link import Derivation, Link
 from falsework.origins import Default, origin_at, spot_name, spot_of_value
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
@@ -62,12 +62,6 @@ def resolve(filling: Filling, tree: Tree) -> dict[Path, Link]:
             else:
                 chain[following] = None
     return links
-
-
-def derivation_place(derivation: Derivation) -> str:
-    """Where the function is written."""
-    code = getattr(derivation.function, "__code__", None)
-    return f"derived {shown_path(code.co_filename)}:{code.co_firstlineno}" if code else "derived"
 
 
 def _path(text: str) -> Path:
@@ -128,7 +122,7 @@ def _refuse_round(filling: Filling, ring: list[Link]) -> None:
     named = []
     for link in ring:
         spot = spot_of_value(filling.layers, filling.origins, link.path)
-        place = derivation_place(link.by) if isinstance(link.by, Derivation) else spot_name(spot) if spot else ""
+        place = link.derived_at or (spot_name(spot) if spot else "")
         named.append(f"{dotted(link.path)} ({place})")
     what = f"values go round in a circle: {' -> '.join([*named, dotted(ring[0].path)])}"
     mend = "" if len(ring) > 1 else "what a base said here is replaced, and cannot be read: write the number"

@@ -12,22 +12,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cattrs import BaseConverter
 
 from falsework.config import Config
-from falsework.defaults import Derivation, Filling, Link, fill
+from falsework.defaults import Filling, fill
 from falsework.layer import Tree
-from falsework.layers import read_stack
+from falsework.layers import machine_file, read_stack
 from falsework.laying import lay_all
-from falsework.machine import machine_file
 from falsework.origins import Default, default_place, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.places import Path
 from falsework.problems import ConfigError, Problem, in_order
 from falsework.scalars import Fault, Refused
 from falsework.schema import Table, compile_schema
 from falsework.structure import strict_converter
+
+if TYPE_CHECKING:
+    from falsework.link import Derivation, Link
 
 Derived = Mapping[str, tuple[Sequence[str], Callable[..., Any]]]
 
@@ -58,10 +60,11 @@ def load(
         table, converter = _compiled(root, tuple((union, tuple(named.items())) for union, named in kinds.items()))
         table = table._replace(elsewhere=elsewhere)
         stack = read_stack(paths, on_top=machine_file(paths[0]) if for_this_machine and paths else None)
-        stack, merged, upgrades = lay_all(stack, table, migrations, schema_version)
+        merged = lay_all(stack, table, migrations, schema_version)
+        stack = stack._replace(layers=tuple(merged.layers))
         problems = merged.problems
         following = _read_derived(derived) if derived else {}
-        filling = Filling(stack.layers, stack.experiment, merged.origins, table, following, [], problems)
+        filling = Filling(stack, merged, table, following)
         tree = fill(filling, merged.tree)
         links = _linked(filling, tree) if following or filling.links else {}
         value: Any = None
@@ -79,17 +82,17 @@ def load(
             merged=merged,
             links=links,
             derivations=filling.derived,
-            upgrades=tuple(upgrades),
+            upgrades=tuple(merged.upgrades),
         )
 
 
-def _read_derived(derived: Derived) -> dict[Path, Derivation]:
+def _read_derived(derived: Derived) -> "dict[Path, Derivation]":
     from falsework.links import derivations  # a schema and a file may have neither derived fields nor links
 
     return derivations(derived)
 
 
-def _linked(filling: Filling, tree: Tree) -> dict[Path, Link]:
+def _linked(filling: Filling, tree: Tree) -> "dict[Path, Link]":
     from falsework.links import add_derivations, resolve
 
     add_derivations(filling, tree)
@@ -116,13 +119,13 @@ def _compiled(root: type, kinds: tuple[tuple[Any, tuple[tuple[str, type], ...]],
     return compile_schema(root, named), strict_converter(named)
 
 
-def _first_faults(faults: Sequence[Fault], links: Mapping[Path, Link]) -> list[Fault]:
+def _first_faults(faults: Sequence[Fault], links: "Mapping[Path, Link]") -> list[Fault]:
     """Without those of values that were only read from others which are at fault themselves."""
     paths = {fault.path for fault in faults}
     return [fault for fault in faults if fault.path not in links or paths.isdisjoint(links[fault.path].reads)]
 
 
-def _problem_of(fault: Fault, filling: Filling, links: Mapping[Path, Link]) -> Problem:
+def _problem_of(fault: Fault, filling: Filling, links: "Mapping[Path, Link]") -> Problem:
     """A fault of a value, at the place of the value; of what nobody wrote, at the nearest table above it."""
     spot = spot_of_value(filling.layers, filling.origins, fault.path)
     origin, _ = origin_at(filling.origins, fault.path)

@@ -3,11 +3,10 @@
 It may only say where things are: fields of class `place`. So it can change no result, no speed and no comparison.
 """
 
-import os
 from typing import TYPE_CHECKING
 
 from falsework.layer import Layer, Spot, Tree
-from falsework.layers import CONFIGS
+from falsework.layers import MACHINE_FILE
 from falsework.paths import dotted
 from falsework.places import Path
 from falsework.problems import Problem
@@ -15,24 +14,6 @@ from falsework.schema import Table, class_at, field_at
 
 if TYPE_CHECKING:
     from falsework.profiles import Expansion
-
-MACHINE_FILE = "machine.toml"
-
-
-def machine_file(experiment: str | os.PathLike[str]) -> str | None:
-    """The machine.toml of an experiment's configs folder, or beside an experiment that is in none; None without one."""
-    folder = os.path.dirname(os.path.normpath(experiment))
-    parts = folder.split(os.sep)
-    if CONFIGS in parts:
-        last = len(parts) - parts[::-1].index(CONFIGS)
-        folder = os.sep.join(parts[:last])
-    file = os.path.join(folder, MACHINE_FILE)
-    return file if os.path.lexists(file) else None
-
-
-def is_machine_layer(layer: Layer) -> bool:
-    """Whether a layer is one machine's own, by its name."""
-    return os.path.basename(layer.name) == MACHINE_FILE
 
 
 def check_machine(layer: Layer, expansion: "Expansion", tree: Tree, root: Table) -> list[Problem]:

@@ -8,7 +8,7 @@ to be joined to a default, stay in the tree: later stages know what they mean. T
 from typing import Any, NamedTuple
 
 from falsework.layer import Spot, Tree, holds_no_table
-from falsework.laying import Dropped, Merged
+from falsework.laying import Merged
 from falsework.origins import Origins, Piece, Written, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.paths import dotted, quoted
 from falsework.places import Path
@@ -16,6 +16,15 @@ from falsework.problems import Problem, describe, nearest
 from falsework.profiles import READ_DIRECTIVES, Expansion, is_table, meant_directive
 
 WAITING = Piece(None, (), -1)  # the default's elements, before they are known
+
+
+class Dropped(NamedTuple):
+    """A later layer took away what earlier ones had said: a table by another `kind`, or a key or table by `_unset`."""
+
+    path: Path
+    by: Written
+    word: str  # "kind" or "_unset"
+    value: Any
 
 
 class _Laying(NamedTuple):

@@ -95,7 +95,10 @@ def _decode(data: bytes, name: str) -> str:
 
 def _refuse_absurd_keys(unparsed: Layer) -> None:
     text = unparsed.text
-    if any(len(line) > _SHORT_LINE and line.count(".") >= MAX_DEPTH for line in text.split("\n")):
+    lines = text.split("\n")
+    if max(map(len, lines)) <= _SHORT_LINE:
+        return
+    if any(line.count(".") >= MAX_DEPTH for line in lines):
         for match in re.finditer(_KEY_OR_TEXT, text):
             if match["absurd"]:
                 spot = Spot(unparsed, span=Span(*match.span()))

@@ -4,6 +4,7 @@ The loader reads regular files only. What lies in another git revision, or is no
 that is gone afterwards; its name must not be seen in places and errors.
 """
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -31,7 +32,9 @@ def relabel(config: Config, names: Names, *, name: str) -> Config:
         upgrade._replace(spot=upgrade.spot._replace(layer=_layer(upgrade.spot.layer, names)) if upgrade.spot else None)
         for upgrade in config.upgrades
     )
-    return config._replace(stack=stack, merged=config.merged._replace(layers=layers), upgrades=upgrades)
+    merged = copy.copy(config.merged)
+    merged.layers = list(layers)
+    return config._replace(stack=stack, merged=merged, upgrades=upgrades)
 
 
 def _problem(problem: Problem, names: Names) -> Problem:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from falsework.edits import rewritten_bytes
 from falsework.layer import Tree
 from falsework.layers import read_stack
-from falsework.laying import Laid, lay_layers, versions_of
+from falsework.laying import Merged, lay_layers, versions_of
 from falsework.load import NOTHING_DERIVED, Derived, load
 from falsework.migrations import Step, compile_steps
 from falsework.pins import Versions, pin
@@ -54,25 +54,25 @@ def rewrite(
     old = stack.experiment
     if old.schema_version in (None, schema_version):
         return Rewritten(path, old.data, old.data, (), ())
-    laid = lay_layers(stack, table, steps, schema_version)
-    wrong = [problem for problem in laid.merged.problems if problem.spot and problem.spot.layer.name == old.name]
+    merged = lay_layers(stack, table, steps, schema_version)
+    wrong = [problem for problem in merged.problems if problem.spot and problem.spot.layer.name == old.name]
     if wrong:
-        raise ConfigError(in_order(wrong, laid.stack.layers))
+        raise ConfigError(in_order(wrong, merged.layers))
     options = {"root": root, "kinds": kinds, "schema_version": schema_version, "migrations": migrations}
     is_whole = _is_whole(path, {**options, "derived": derived})
     versions = versions_of(stack, schema_version)
-    every = _pinned(laid, steps, table, versions)
+    every = _pinned(merged, steps, table, versions)
     oldest = versions.oldest if is_whole else schema_version
-    with_age = _pinned(laid, steps, table, versions._replace(oldest=oldest))
+    with_age = _pinned(merged, steps, table, versions._replace(oldest=oldest))
     others = [*versions.layers[:-1], schema_version]
-    without = _pinned(laid, steps, table, Versions(others, min(others) if is_whole else schema_version))
+    without = _pinned(merged, steps, table, Versions(others, min(others) if is_whole else schema_version))
     mine = {pinned: kept for pinned, kept in with_age.items() if pinned not in without}
-    new = laid.stack.experiment
+    new = merged.layers[-1]
     values = copy.deepcopy(new.values)
     for pinned, (value, _) in mine.items():
         _put(values, pinned, value)
     after = rewritten_bytes(old, new, values, schema_version)
-    said = [upgrade for upgrade in laid.upgrades if upgrade.spot is not None and upgrade.spot.layer is old]
+    said = [upgrade for upgrade in merged.upgrades if upgrade.spot is not None and upgrade.spot.layer is old]
     said += dict.fromkeys(upgrade for _, upgrade in mine.values())
     left = {str(upgrade): None for pinned, (_, upgrade) in every.items() if pinned not in mine and not is_whole}
     return Rewritten(path, old.data, after, tuple(said), tuple(left))
@@ -110,15 +110,16 @@ def _is_whole(path: str, options: Mapping[str, Any]) -> bool:
     return True
 
 
-def _pinned(laid: Laid, steps: Sequence[Step], table: Table, versions: Versions) -> dict[Path, tuple[Any, Upgrade]]:
+def _pinned(merged: Merged, steps: Sequence[Step], table: Table, versions: Versions) -> dict[Path, tuple[Any, Upgrade]]:
     """The old defaults that hold when the layers are of these versions, with their values."""
-    merged = laid.merged._replace(tree=copy.deepcopy(laid.merged.tree), origins=copy.deepcopy(laid.merged.origins))
+    without, merged = merged.tree, copy.copy(merged)
+    merged.tree, merged.origins = copy.deepcopy(merged.tree), copy.deepcopy(merged.origins)
     pinned = pin(merged, steps, table, versions)
     values: dict[Path, tuple[Any, Upgrade]] = {}
     for path, upgrade in pinned.items():
         for above in (path[:length] for length in range(1, len(path))):
             kind = value_at(merged.tree, (*above, "kind"))
-            if kind is not None and value_at(laid.merged.tree, above) is None:  # a default object has become a table
+            if kind is not None and value_at(without, above) is None:  # a default object has become a table
                 values[*above, "kind"] = kind, upgrade
         values[path] = value_at(merged.tree, path), upgrade
     return values

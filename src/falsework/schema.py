@@ -24,22 +24,25 @@ FIELD_CLASSES = ("science", "speed", "place")  # what is learnt, how fast, and w
 VARIABLE_SUFFIX = "_env"  # such a field holds the name of an environment variable, never what stands in it
 
 
-class Leaf(NamedTuple):
+class Leaf:
     """A scalar or a list; the type says which."""
 
-    type: Any
+    def __init__(self, annotation: Any) -> None:
+        self.type = annotation
 
 
-class Named(NamedTuple):
+class Named:
     """Tables (or leaves) that users name, `[eval.NAME]`."""
 
-    item: "Shape"
+    def __init__(self, item: "Shape") -> None:
+        self.item = item
 
 
-class Component(NamedTuple):
+class Component:
     """A table whose `kind` says which of these it is."""
 
-    kinds: "dict[str, Table]"
+    def __init__(self, kinds: "dict[str, Table]") -> None:
+        self.kinds = kinds
 
 
 class Table(NamedTuple):
@@ -69,7 +72,7 @@ class Field(NamedTuple):
 Shape = Leaf | Named | Component | Table
 Kinds = Mapping[Any, Mapping[str, type]]
 
-_SCALARS = (int, float, bool, str, FilePath)
+_SCALARS = {scalar: Leaf(scalar) for scalar in (int, float, bool, str, FilePath)}
 
 
 def compile_schema(root: type, kinds: Kinds) -> Table:
@@ -171,8 +174,8 @@ def _field(attribute: "attrs.Attribute[Any]", owner: type, kinds: Kinds, above: 
 
 
 def _shape(annotation: Any, kinds: Kinds, above: tuple[type, ...]) -> Shape:
-    if annotation in _SCALARS:
-        return Leaf(annotation)
+    if (leaf := _SCALARS.get(annotation)) is not None:
+        return leaf
     if annotation in kinds:
         named = kinds[annotation]
         if len(set(named.values())) != len(named):

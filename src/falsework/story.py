@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from falsework.layer import Layer, Spot
-from falsework.laying import Dropped, Merged
-from falsework.merge import lay_on
+from falsework.laying import Merged
+from falsework.merge import Dropped, lay_on
 from falsework.origins import Written, origin_at, spot_name
 from falsework.paths import dotted
 from falsework.places import Path
@@ -30,7 +30,7 @@ class Event(NamedTuple):
 
 def written(layers: tuple[Layer, ...], path: Path) -> list[Event]:
     """What the layers say about the value at `path`, weakest first."""
-    merged = Merged(layers, {}, {}, [], [])
+    merged = Merged(layers)
     events: list[Event] = []
     for number, layer in enumerate(layers):
         num_dropped = len(merged.dropped)

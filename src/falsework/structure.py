@@ -39,18 +39,19 @@ from falsework.schema import VARIABLE_SUFFIX, Kinds
 _BOUND = r"^(?:(Length) of )?'\w+' must be ([<>]=? [^:]+): (.*)$"
 Hook = Callable[[Any, Any], Any]
 MAX_FAULTS = 5_000  # of one list or table of named values
+_SCALAR_HOOKS: dict[Any, Hook] = {
+    bool: as_boolean,
+    int: as_integer,
+    float: as_number,
+    str: as_string,
+    FilePath: as_path,
+}
 
 
 def strict_converter(kinds: Kinds) -> BaseConverter:
     """A converter for plain data that has been filled: `structure(tree, Run)` gives a Run, or raises Refused."""
     converter = BaseConverter(detailed_validation=False)
-    for scalar, hook in (
-        (bool, as_boolean),
-        (int, as_integer),
-        (float, as_number),
-        (str, as_string),
-        (FilePath, as_path),
-    ):
+    for scalar, hook in _SCALAR_HOOKS.items():
         converter.register_structure_hook(scalar, hook)
     converter.register_structure_hook_func(lambda annotation: _origin(annotation) is Literal, as_literal)
 
@@ -74,16 +75,14 @@ def strict_converter(kinds: Kinds) -> BaseConverter:
 
 
 def _table_hook(owner: Any, converter: BaseConverter, kinds: Kinds) -> Hook:
-    fields = [
-        (field.name, _hook_of(field, converter, kinds), field.type, _exact_of(field)) for field in attrs.fields(owner)
-    ]
+    fields = [(field.name, *_hook_of(field, converter, kinds), field.type) for field in attrs.fields(owner)]
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
             raise mismatch("a table", table)
         values: Tree = {}
         faults: list[Fault] | None = None
-        for name, hook, annotation, exact in fields:
+        for name, hook, exact, annotation in fields:
             value = table.get(name)
             if type(value) is exact:
                 values[name] = value
@@ -102,23 +101,20 @@ def _table_hook(owner: Any, converter: BaseConverter, kinds: Kinds) -> Hook:
     return structure
 
 
-def _exact_of(field: "attrs.Attribute[Any]") -> type | None:
-    return None if field.name.endswith(VARIABLE_SUFFIX) else _exact_type(field.type)
+def _hook_of(field: "attrs.Attribute[Any]", converter: BaseConverter, kinds: Kinds) -> tuple[Hook, type | None]:
+    """A field's hook, and the type whose values do not need it, as half of the time is in calling hooks.
 
-
-def _exact_type(annotation: Any) -> type | None:
-    """A type whose values need no hook: half of the time is in calling hooks that give back what they were given."""
-    inner = _inner(annotation) if _is_optional(annotation) else annotation
-    return inner if inner in (bool, float, str) else None  # an int has to fit 64 bits
-
-
-def _hook_of(field: "attrs.Attribute[Any]", converter: BaseConverter, kinds: Kinds) -> Hook:
+    Most are what the converter would find too, after asking all that it knows.
+    """
     annotation: Any = field.type
     if field.name.endswith(VARIABLE_SUFFIX):
-        return as_variable_name
+        return as_variable_name, None
+    scalar = annotation if isinstance(annotation, type) else _inner(annotation) if _is_optional(annotation) else None
+    if (hook := _SCALAR_HOOKS.get(scalar)) is not None:
+        return hook, scalar if scalar in (bool, float, str) else None  # an int has to fit 64 bits, a path is made
     if isinstance(annotation, type) and annotation not in kinds and attrs.has(annotation):
-        return _table_hook(annotation, converter, kinds)  # what the converter would find, after asking all it knows
-    return converter.get_structure_hook(annotation)
+        return _table_hook(annotation, converter, kinds), None
+    return converter.get_structure_hook(annotation), None
 
 
 def _failing(owner: Any, values: Tree) -> list[Fault]:

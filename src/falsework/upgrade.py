@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from falsework.formulas import Wrong, parse, spelled_path
-from falsework.layer import Layer, Move, Spot, Tree
+from falsework.layer import Layer, Spot, Tree
 from falsework.migrations import Step, bodies, is_within_table, matches, renamed
 from falsework.origins import spot_name
 from falsework.paths import dotted, parse_dotted
@@ -47,7 +47,7 @@ class _Upgrading(NamedTuple):
     layer: Layer
     below: Tree
     values: Tree
-    moves: list[Move]
+    moves: list[tuple[Path, Path]]
     said: list[Upgrade]
     problems: list[Problem]
 
@@ -91,7 +91,7 @@ def _rename(upgrading: _Upgrading, step: Step) -> None:
             _rename_key(table, old[-1].name, new[-1].name)
             there = (*path, new[-1].name)
             upgrading.say(step, here, f"{dotted(here)} is {dotted(there)} now")
-            upgrading.moves.append(Move(here, there))
+            upgrading.moves.append((here, there))
 
     def new_path(path: Path) -> Path | None:
         return renamed(path, old, new) if matches(path, old, upgrading.values, upgrading.below) else None
@@ -119,7 +119,7 @@ def _move(upgrading: _Upgrading, step: Step, here: Path) -> None:
         return
     upgrading.say(step, here, f"{dotted(here)} is {dotted(there)} now")
     target[str(there[-1])] = value
-    upgrading.moves.append(Move(here, there))
+    upgrading.moves.append((here, there))
 
 
 def _remove(upgrading: _Upgrading, step: Step) -> None:
@@ -165,7 +165,7 @@ def _map(upgrading: _Upgrading, step: Step) -> None:
                 body = (*path, "_when", old)
                 upgrading.say(step, body, f"{dotted(body)} is {dotted((*path, '_when', new))} now")
                 _rename_key(when, old, new)
-                upgrading.moves.append(Move(body, (*path, "_when", new)))
+                upgrading.moves.append((body, (*path, "_when", new)))
 
 
 _STEPS: dict[str, Callable[[_Upgrading, Step], None]] = {"Renamed": _rename, "Removed": _remove, "ValueMapped": _map}

@@ -28,7 +28,7 @@ def layer_of(name: str) -> Layer:
 
 def laid_on_base(text: str) -> bool:
     """Whether a layer on the base is plain."""
-    merged = Merged([layer_of(write("base.toml", BASE)), layer_of(write("a.toml", text))], {}, {}, [], [])
+    merged = Merged([layer_of(write("base.toml", BASE)), layer_of(write("a.toml", text))])
     assert lay_plain(0, merged.layers[0].values, merged.tree, merged.origins, TOY)
     return lay_plain(1, merged.layers[1].values, merged.tree, merged.origins, TOY)
 
@@ -44,7 +44,7 @@ def places(origins: Origins, tree: dict[str, Any], path: tuple[str, ...] = ()) -
 
 def compare(layers: list[Layer], schema: Table) -> int:
     """Lay the layers in both ways; how many of them were plain."""
-    plain, careful = (Merged(layers, {}, {}, [], []) for _ in range(2))
+    plain, careful = (Merged(layers) for _ in range(2))
     num_plain = 0
     for number, layer in enumerate(layers):
         assert check_keys(layer, careful.tree, schema).problems == []
