@@ -25,6 +25,7 @@ from bindings.experiment import from_file, from_record
 from bindings.plain import to_plain
 from falsework import Config, ConfigError, load
 from falsework.dump import to_toml
+from falsework.layers import split_argument
 from harness.launch import Refused, exit_with, say_mistake
 from harness.record import Experiment
 from harness.run_directory import is_run_directory
@@ -35,6 +36,7 @@ def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 2
+    arguments = [file for argument in arguments for file in split_argument(argument)]  # FILE+LAYER, as tools take it
     try:
         run_path = _run_to_go_on_with(arguments)
         run, experiment = chosen(arguments)

@@ -27,7 +27,7 @@ from falsework.scan import read_key
 from falsework.write import layer_text
 
 _MAX_TRIES = 1_000
-_DRAFT = "the new file"
+DRAFT = "the new file"
 
 
 class Child(NamedTuple):
@@ -54,11 +54,12 @@ def new_child(
         raise ConfigError([Problem("an experiment says why", help='--why "what this run is to tell"')])
     parent_file = file_of(folder, parent, naming)
     before = load([str(parent_file)])
-    text, after = _draft(parent_file, before, values, why, load)
+    head: Tree = {"extends": parent_file.name, "schema": before.schema_version, "why": why}
+    text, after = draft(parent_file, before, head, values, load)
     wrong = untruths(change, before, after)
     if wrong:
         raise ConfigError(Problem(what, where=change) for what in wrong)
-    file = _write_numbered(Path(folder), text, parent, change, naming)
+    file = write_numbered(Path(folder), text, parent, change, naming)
     return Child(file, before, load([str(file)]))
 
 
@@ -76,26 +77,25 @@ def file_of(folder: str, number: int, naming: Naming) -> Path:
     raise ConfigError([Problem(what, where=folder)])
 
 
-def _draft(parent_file: Path, parent: Config, values: Tree, why: str, load: Load) -> tuple[str, Config]:
-    """The text of a child, and the config that it makes, loaded from a passing file.
+def draft(parent_file: Path, parent: Config, head: Tree, values: Tree, load: Load) -> tuple[str, Config]:
+    """The text of a child, and the config that it makes, loaded from a passing file; problems are in `DRAFT`.
 
     It extends its parent, unless that would make the chain of files longer than is good to read.
     """
-    head: Tree = {"extends": parent_file.name, "schema": parent.schema_version, "why": why}
     with TemporaryDirectory() as passing:
         file = Path(os.path.realpath(passing), "new.toml")
         beside = {**head, "extends": os.path.realpath(parent_file)}
         file.write_text(layer_text(beside, values), encoding="utf-8", newline="")
-        names = {shown_path(file): _DRAFT}
+        names = {shown_path(file): DRAFT}
         with relabelled(names):
-            config = relabel(load([str(file)]), names, name=_DRAFT)
+            config = relabel(load([str(file)]), names, name=DRAFT)
     if depth(parent) < MAX_DEPTH:
         return layer_text(head, values), config
     whose = f"its parent is {parent_file.stem}"
     return flatten(config, f"Written out whole, as {MAX_DEPTH} steps of extends are enough: {whose}."), config
 
 
-def _write_numbered(folder: Path, text: str, parent: int, change: str, naming: Naming) -> Path:
+def write_numbered(folder: Path, text: str, parent: int, change: str, naming: Naming) -> Path:
     """Write under the next free number; two at once never get the same one.
 
     A number is claimed by making a file that must not exist. With the claim in hand the folder is looked at again, as
@@ -118,12 +118,22 @@ def _write_numbered(folder: Path, text: str, parent: int, change: str, naming: N
         try:
             if free() <= number:
                 file = folder / f"{naming.child_name(parent, change, number)}.toml"
-                with file.open("x", encoding="utf-8", newline="") as new:
-                    new.write(text)
+                _write(file, text)
                 return file
         finally:
             claim.unlink()
     raise ConfigError([Problem(f"{_MAX_TRIES} numbers are claimed by .claim_* files", where=str(folder))])
+
+
+def _write(file: Path, text: str) -> None:
+    """A new file, whole or not at all. Raises ConfigError for a full disk."""
+    new = file.open("x", encoding="utf-8", newline="")
+    try:
+        with new:
+            new.write(text)
+    except OSError as error:
+        file.unlink()
+        raise ConfigError([Problem(f"cannot be written: {error.strerror}", where=str(file))]) from None
 
 
 def _is_utf8(text: str) -> bool:
@@ -143,7 +153,7 @@ def _tree_of(settings: Sequence[str]) -> Tree:
         path, text = _key_and_value(setting)
         if path is None:
             problems.append(Problem("expected KEY=VALUE", where=setting, help="for example optimizer.lr=0.01"))
-        elif not _put(tree, path, _value(text.strip())):
+        elif not put(tree, path, _value(text.strip())):
             problems.append(Problem("set twice, or both a table and a value", path, where=setting))
     if problems:
         raise ConfigError(problems)
@@ -160,7 +170,8 @@ def _key_and_value(setting: str) -> tuple[tuple[str, ...] | None, str]:
     return (tuple(name for name, _ in parts) if is_key else None), setting[end + 1 :]
 
 
-def _put(tree: Tree, path: Sequence[str], value: Any) -> bool:
+def put(tree: Tree, path: Sequence[str], value: Any) -> bool:
+    """Set a value below tables that are made on the way; False where something stands already."""
     for part in path[:-1]:
         below = tree.setdefault(part, {})
         if not isinstance(below, dict):

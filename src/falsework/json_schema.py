@@ -21,12 +21,14 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 _TYPES = {int: "integer", float: "number", bool: "boolean", str: "string"}  # a path is written as a string
 _BOUNDS = {">=": "minimum", ">": "exclusiveMinimum", "<=": "maximum", "<": "exclusiveMaximum"}
 _UNSET: Tree = {"const": True, "description": "as if no earlier layer had said anything"}
+_SWEEP: Tree = {"description": "one experiment for each; only tools/sweep reads it", "type": "array", "minItems": 1}
+_WHOLE: Tree = {"_unset": _UNSET, "_sweep": _SWEEP}
 _OPEN: Tree = {"additionalProperties": True}  # its kinds are strict; tombi wants to be told that it is not
 _NO_KEY: Tree = {"$ref": "#/definitions/no_key"}  # for a plain `false`, taplo marks the whole table
 _WORDS: Tree = {
     "_ref": {"description": "the value at this path, after all layers", "type": "string"},
     "_expr": {"description": "arithmetic over other values", "type": "string"},
-    "_unset": _UNSET,
+    **_WHOLE,
 }
 _HEAD: Tree = {
     "extends": {
@@ -54,7 +56,11 @@ def json_schema(root: Table, *, schema_version: int) -> Tree:
     }
     writing = _Writing(definitions)
     head = {**_HEAD, "schema": {**_HEAD["schema"], "maximum": schema_version}}
-    properties = {**head, **{name: _of_field(writing, field, name) for name, field in root.fields.items()}}
+    properties = {
+        **head,
+        "_sweep": _SWEEP,
+        **{name: _of_field(writing, field, name) for name, field in root.fields.items()},
+    }
     described = _description(root.type.__doc__)
     return {"$schema": DRAFT, **described, **_object(properties), "definitions": definitions}
 
@@ -88,11 +94,11 @@ def _of_shape(writing: _Writing, shape: Shape, path: str, doc: str | None = None
         case Named():
             item = _of_shape(writing, shape.item, f"{path}.NAME")
             every = {"_every": {**item, "description": "holds for every table here"}}
-            properties = {"_unset": _UNSET, **({} if isinstance(shape.item, Leaf) else every)}
+            properties = {**_WHOLE, **({} if isinstance(shape.item, Leaf) else every)}
             return {**_description(doc), "type": "object", "properties": properties, "additionalProperties": item}
         case Table():
             properties = {name: _of_field(writing, field, f"{path}.{name}") for name, field in shape.fields.items()}
-            return {**_description(doc), **_object({**properties, "_unset": _UNSET})}
+            return {**_description(doc), **_object({**properties, **_WHOLE})}
         case Component():
             if f"{path}.any" not in writing.definitions:
                 writing.definitions.update(_kinds(writing, shape, path))
@@ -112,7 +118,7 @@ def _by_kind(shape: Component, path: str) -> Iterator[Tree]:
 def _kinds(writing: _Writing, shape: Component, path: str) -> Iterator[tuple[str, Tree]]:
     """A definition for each kind, and one with the keys of all of them."""
     when = {kind: {"$ref": f"#/definitions/{path}.{kind}"} for kind in shape.kinds}
-    language = {"_when": {"description": "holds while the kind is this", **_object(when)}, "_unset": _UNSET}
+    language = {"_when": {"description": "holds while the kind is this", **_object(when)}, **_WHOLE}
     every: dict[str, list[Tree]] = {}
     for kind, table in shape.kinds.items():
         doc = _description(table.type.__doc__)

@@ -18,6 +18,10 @@ from falsework.schema import Component, Leaf, Named, Shape, Table, can_be, field
 _MANY = 4  # keys from which on asking for all at once is faster than one by one
 _WORDS = ("_append", "_prepend", "_ref", "_expr", "_unset", "_when", "_every")
 _INSTANTIATION = ("_target_", "_name", "_partial_", "_recursive_", "_args_", "_convert_")  # of Hydra and its like
+_ELSEWHERE = {
+    **dict.fromkeys(_INSTANTIATION, "a class is named by its kind: kind = KIND"),
+    "_sweep": "many values are many experiments: tools/sweep FILE writes one file for each",
+}
 
 
 class Checked(NamedTuple):
@@ -217,7 +221,7 @@ def _check_body(checking: _Checking, body: Any, shape: Shape, path: Path) -> Non
 
 def _refuse_word(checking: _Checking, word: str, path: Path) -> None:
     what = f"{word} is no word of the config language, which owns all keys that begin with _"
-    mend = "a class is named by its kind: kind = KIND" if word in _INSTANTIATION else checking.near(word, _WORDS)
+    mend = _ELSEWHERE.get(word) or checking.near(word, _WORDS)
     checking.refuse((*path, word), what, mend)
 
 

@@ -65,6 +65,28 @@ def test_a_job_that_is_told_to_stop_goes_back_into_the_queue_and_on(workplace: P
     _wait_for(lambda: "JobState=COMPLETED" in _told("scontrol", "show", "job", job, folder=workplace))
 
 
+def test_each_task_of_an_array_has_its_own_experiment_and_goes_back_by_itself(workplace: Path) -> None:
+    if shutil.which("sbatch") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
+        pytest.skip("no SLURM answers here")
+    _prepare(workplace)
+    for seed in (2, 3):
+        (workplace / f"seed_{seed}.toml").write_text(f"seed = {seed}")
+    words = ["tiny.toml+seed_2.toml", "tiny.toml+seed_3.toml"]
+    flags = ("--parsable", "--array=0-1", "--output=%a.out")
+    job = _told("sbatch", *flags, str(ROOT / "docs" / "slurm.sh"), *words, folder=workplace)
+    outs = [workplace / f"{task}.out" for task in (0, 1)]
+    _wait_for(lambda: all(out.exists() and "step  21/400" in out.read_text() for out in outs))
+    _told("scancel", "--signal=TERM", f"{job}_1", folder=workplace)
+    _wait_for(lambda: "JobState=PENDING" in _told("scontrol", "show", "job", f"{job}_1", folder=workplace))
+    time.sleep(2)  # a start within the second of the requeue is refused: "Job credential revoked"
+    _told("scontrol", "update", f"JobId={job}_1", "StartTime=now", folder=workplace)
+    runs = sorted((workplace / "runs").iterdir())
+    assert [run.name.partition("-")[0] for run in runs] == ["tiny+seed_2", "tiny+seed_3"]
+    _wait_for(lambda: all(state_of(run) == "finished" for run in runs))
+    assert ["goes on after step" in out.read_text() for out in outs] == [False, True]
+    assert sorted((workplace / "runs").iterdir()) == runs, "no third run"
+
+
 def test_a_job_goes_on_with_its_own_run_and_with_no_other_of_the_experiment(
     workplace: Path, wait_for: Callable[..., object]
 ) -> None:

@@ -59,7 +59,7 @@ def headline(connection: Any, runs: Sequence[str]) -> list[str]:
     ).fetchall()
     firsts = [(name, next(iter(json.loads(result)["metrics"]), None)) for name, result, _ in results]
     of_evals = [f"eval/{name}/{first}" for name, first in firsts if first is not None]
-    keys = [LOSS, *sorted(of_evals[:MAX_EVALS_SHOWN], key=lambda key: not _lower_is_better(key))]
+    keys = [LOSS, *sorted(of_evals[:MAX_EVALS_SHOWN], key=lambda key: not lower_is_better(key))]
     measured = "SELECT DISTINCT key FROM summaries WHERE key IN (SELECT unnest(?))"
     known = {key for (key,) in connection.execute(measured, [keys]).fetchall()}  # a run may die before it says so
     return [key for key in keys if key in known]
@@ -102,10 +102,11 @@ def _measured(key: str, mine: Mapping[str, Any], of_parent: Mapping[str, Any]) -
         return {}
     last, lowest, highest = mine[key]
     delta = last - of_parent[key][0] if key in of_parent and None not in (last, of_parent[key][0]) else None
-    return {"last": last, "best": lowest if _lower_is_better(key) else highest, "delta": delta}
+    return {"last": last, "best": lowest if lower_is_better(key) else highest, "delta": delta}
 
 
-def _lower_is_better(key: str) -> bool:
+def lower_is_better(key: str) -> bool:
+    """Whether less of a metric is more, as its name says."""
     return key.endswith(LOWER_IS_BETTER)
 
 

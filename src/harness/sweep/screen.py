@@ -1,0 +1,114 @@
+"""A sweep on the screen: its points and their states, and what came of each setting, with the best marked.
+
+Of settings that agree in all but the last key of the sweep's file, the best is marked: `width` above `lr` in the file
+asks for the best `lr` of each `width`.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from harness.analysis.numbers import short
+from harness.analysis.overview import LOSS, lower_is_better
+from harness.analysis.screen import Column, fitted
+from harness.analysis.seeds import SEED, Replicates, Science, SeededRun, replicates
+from harness.sweep.standing import FINISHED, Standing, summary_of
+
+Values = Mapping[str, Any]
+Setting = tuple[Values, Replicates]  # what a sweep varies but for the seed, and the finished runs of it
+
+
+def metric_of(standing: Sequence[Standing]) -> str:
+    """What is shown unless another is asked for: the first metric of an eval of which less is better, else the loss."""
+    keys = [key for each in standing if each.run and each.state == FINISHED for key in summary_of(each.run)]
+    evals = [key for key in dict.fromkeys(keys) if key.startswith("eval/")]
+    return next((key for key in evals if lower_is_better(key)), LOSS)
+
+
+def points_text(standing: Sequence[Standing], metric: str, width: int, settings: Sequence[Setting]) -> str:
+    """A row for each point: its experiment, what it varies, its state, its metric; `settings` to mark the best of."""
+    marks = _marks(settings, metric)
+    runs = [each.run if each.run and not each.is_open else None for each in standing]
+    results = [short(summary_of(run).get(metric)) if run else "" for run in runs]
+    columns = [
+        Column(title="experiment", cells=[each.point.experiment for each in standing], right=False, least=18),
+        *_value_columns([each.point.values for each in standing]),
+        Column(title="state", cells=[each.state for each in standing], right=False),
+        Column(title=metric.rpartition("/")[2], cells=results, need=1),
+        Column(title="", cells=[marks.get(run.name, "") if run else "" for run in runs], right=False, need=1),
+    ]
+    return fitted(columns, width)[0]
+
+
+def settings_text(settings: Sequence[Setting], metric: str, width: int) -> str:
+    """A row for each setting: the mean over its seeds, its spread, their number, and whether it is the best."""
+    spread, marks = [group.metrics[metric] for _, group in settings], _marks(settings, metric)
+    columns = [
+        *_value_columns([values for values, _ in settings]),
+        Column(title=metric, cells=[short(mean) for mean, _, _ in spread]),
+        Column(title="sd", cells=["" if sd is None else f"{sd:.2g}" for _, sd, _ in spread]),
+        Column(title="n", cells=[str(num_seeds) for _, _, num_seeds in spread]),
+        Column(title="", cells=[marks[group.runs[0]] for _, group in settings], right=False),
+    ]
+    return fitted(columns, width)[0]
+
+
+def settings_of(standing: Sequence[Standing], metric: str, *, science: Science) -> list[Setting]:
+    """The settings that have this metric, in the order of the file, each with its seeds taken together."""
+    points = {each.run.name: each.point for each in reversed(standing) if each.run and not each.is_open}
+    runs = [
+        SeededRun(
+            run=each.run.name, experiment=each.point.experiment, config=each.point.config, metrics={metric: value}
+        )
+        for each in standing
+        if each.run and not each.is_open and (value := summary_of(each.run).get(metric)) is not None
+    ]
+    order = {each.run.name: number for number, each in reversed(list(enumerate(standing))) if each.run}
+    groups = sorted(replicates(runs, science=science), key=lambda group: min(order[run] for run in group.runs))
+    return [(_without_seed(points[group.runs[0]].values), group) for group in groups]
+
+
+def best_marks(settings: Sequence[Values], metrics: Sequence[float], *, better: Callable[..., float]) -> list[str]:
+    """`best` beside the best of those that differ in the last key alone, and `best of all`."""
+    groups: dict[str, list[float]] = {}
+    for values, metric in zip(settings, metrics, strict=True):
+        if math.isfinite(metric):
+            groups.setdefault(_above(values), []).append(metric)
+    best = {above: better(found) for above, found in groups.items()}
+    marks = []
+    for values, metric in zip(settings, metrics, strict=True):
+        is_best = metric == best.get(_above(values))
+        is_best_of_all = is_best and len(best) > 1 and metric == better(best.values())
+        marks.append("best of all" if is_best_of_all else "best" if is_best else "")
+    return marks
+
+
+def _marks(settings: Sequence[Setting], metric: str) -> dict[str, str]:
+    """The marks by the run that comes first in each setting."""
+    means = [group.metrics[metric][0] for _, group in settings]
+    marks = best_marks([values for values, _ in settings], means, better=min if lower_is_better(metric) else max)
+    return {group.runs[0]: mark for (_, group), mark in zip(settings, marks, strict=True)}
+
+
+def _above(values: Values) -> str:
+    """All but the last key."""
+    return repr(list(values.items())[:-1])
+
+
+def _without_seed(values: Values) -> Values:
+    return {key: value for key, value in values.items() if key != SEED}
+
+
+def _value_columns(rows: Sequence[Values]) -> list[Column]:
+    """A column for each key, under its last word where that says which key it is."""
+    last = [key.rpartition(".")[2] for key in rows[0]]
+    titles = [word if last.count(word) == 1 else key for word, key in zip(last, rows[0], strict=True)]
+    return [
+        Column(title=title, cells=[_text(values[key]) for values in rows], least=8)
+        for title, key in zip(titles, rows[0], strict=True)
+    ]
+
+
+def _text(value: Any) -> str:
+    """A value as it is written in a config."""
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,130 @@
+"""Which run is a point's, and how a sweep is told: expected values are worked out by hand."""
+
+import json
+import time
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.launch import Refused
+from harness.sweep.commands import Plan, answer
+from harness.sweep.screen import best_marks
+from harness.sweep.standing import Point, standings
+
+END = {"finished": "finished", "failed": "failed", "preempted": "preempted"}
+
+
+def point(lr: float, seed: int = 1) -> Point:
+    config = {"optimizer.lr": lr, "seed": seed}
+    name = f"01_lr_{lr}_{seed}"
+    return Point(
+        experiment=name, argument=f"configs/{name}.toml", values=config, config=config, fingerprint=(f"{lr} {seed}", "")
+    )
+
+
+def run_of(root: Path, at: int, of: Point, state: str, metrics: Mapping[str, Any] | None = None) -> Path:
+    path = root / f"any_name-2026010{at}T000000Z-0000"
+    path.mkdir(parents=True)
+    (path / "run.json").write_text(json.dumps({"fingerprints": {"science": of.fingerprint[0], "speed": ""}}))
+    (path / "events.jsonl").write_text(
+        "".join(f'{{"event":"{event}"}}\n' for event in ("started", END.get(state, "x")))
+    )
+    beat_at = time.time() - (1_000 if state == "crashed" else 0)
+    (path / "system.jsonl").write_text(json.dumps({"t": beat_at, "period": 5.0}) + "\n")
+    if metrics is not None:
+        entries = {key: {"last": value} for key, value in metrics.items()}
+        (path / "summary.json").write_text(json.dumps({"metrics": entries, "wall_seconds": 60.0}))
+    return path
+
+
+def test_a_run_is_that_of_the_point_with_its_values_finished_before_running_before_newest(tmp_path: Path) -> None:
+    points = [point(0.1), point(0.2), point(0.3), point(0.4)]
+    done = run_of(tmp_path, 1, points[0], "finished")
+    run_of(tmp_path, 2, points[0], "failed")
+    alive = run_of(tmp_path, 3, points[1], "running")
+    run_of(tmp_path, 4, points[1], "crashed")
+    run_of(tmp_path, 5, points[2], "failed")
+    newest = run_of(tmp_path, 6, points[2], "preempted")
+    (tmp_path / "broken-20260107T000000Z-0000").mkdir()
+    (tmp_path / "broken-20260107T000000Z-0000" / "run.json").write_text("{")
+    found = standings(points, tmp_path, {})
+    assert [(each.run, each.state) for each in found] == [
+        (done, "finished"),
+        (alive, "running"),
+        (newest, "preempted"),
+        (None, "never ran"),
+    ]
+    assert [each.argument for each in found[2:]] == [str(newest), "configs/01_lr_0.4_1.toml"]
+
+
+def plan(root: Path, points: list[Point]) -> Plan:
+    return Plan(words="sweep.toml", file=root / "sweep.toml", head="why", points=points, runs_dir=root)
+
+
+def told(capsys: pytest.CaptureFixture[str], of: Plan, **options: Any) -> list[str]:
+    given = Namespace(**{"run": None, "todo": False, "metric": None, **options})
+    assert answer(of, given, train=[], science=lambda config: config) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_seeds_are_one_row_with_mean_and_sd_and_the_best_is_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = [point(lr, seed) for seed in (1, 2) for lr in (0.1, 0.2)]
+    for at, (each, bits) in enumerate(zip(points, (2.0, 1.0, 4.0, 2.0), strict=True)):
+        run_of(
+            tmp_path, at, each, "finished", {"train/loss": 9.0, "eval/x/accuracy": 0.5, "eval/x/bits_per_byte": bits}
+        )
+    lines = told(capsys, plan(tmp_path, points))
+    at = next(number for number, line in enumerate(lines) if line.split()[-2:] == ["sd", "n"])
+    assert [line.split() for line in lines[at + 1 : at + 3]] == [
+        ["0.1", "3", "1.4", "2"],  # sqrt(2) = 1.41
+        ["0.2", "1.5", "0.71", "2", "best"],  # sqrt(0.5)
+    ]
+    assert "4 points: 4 finished" in lines
+
+
+def test_without_seeds_the_best_point_is_marked_and_a_diverged_one_never(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    points = [point(lr) for lr in (0.1, 0.2, 0.3)]
+    for at, (each, accuracy) in enumerate(zip(points, (0.5, 0.75, "NaN"), strict=True)):
+        run_of(tmp_path, at, each, "finished", {"eval/x/accuracy": accuracy})
+    lines = told(capsys, plan(tmp_path, points), metric="eval/x/accuracy")
+    assert [line.split()[3:] for line in lines if line.startswith("01_lr")] == [
+        ["finished", "0.5"],
+        ["finished", "0.75", "best"],
+        ["finished", "NaN"],
+    ]
+
+
+def test_the_best_of_the_last_key_is_marked_for_each_setting_of_the_others() -> None:
+    settings = [{"width": width, "lr": lr} for width in (64, 128) for lr in (1, 2)]
+    assert best_marks(settings, [3.0, 2.0, 1.0, float("nan")], better=min) == ["", "best", "best of all", ""]
+    assert best_marks(settings, [float("nan")] * 4, better=min) == [""] * 4
+
+
+def test_what_is_left_is_told_as_arguments_and_as_a_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = [point(0.1), point(0.2), point(0.3), point(0.4), point(0.4)]
+    run_of(tmp_path, 1, points[0], "finished", {})
+    failed = run_of(tmp_path, 2, points[1], "failed")
+    run_of(tmp_path, 3, points[2], "running")
+    assert told(capsys, plan(tmp_path, points), todo=True) == [str(failed), "configs/01_lr_0.4_1.toml"]
+    lines = told(capsys, plan(tmp_path, points))
+    assert lines[-5:] == [
+        "5 points: 1 finished, 1 failed, 1 running, 2 never ran",
+        "1 of them are the same as others once all layers are laid on",
+        f"01_lr_0.2_1 failed ({failed})",
+        "next: tools/sweep sweep.toml --run 2",
+        "  or: sbatch --array=0-1 docs/slurm.sh $(tools/sweep sweep.toml --todo)",
+    ]
+
+
+@pytest.mark.parametrize("number", [0, -1, 257])
+def test_a_number_of_processes_is_refused(tmp_path: Path, number: int) -> None:
+    given = Namespace(run=number, todo=False, metric=None)
+    with pytest.raises(Refused, match="1 to 256"):
+        answer(plan(tmp_path, [point(0.1)]), given, train=[], science=lambda config: config)
