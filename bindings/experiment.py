@@ -115,7 +115,11 @@ def _defined(path: Path) -> tuple[Run, str]:
     """`run`, checked, and `why` of a Python file."""
     from harness.launch import Refused
 
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except (OSError, ValueError) as error:  # a name that is too long, or holds a null byte
+        raise Refused(f"{path}: cannot be read: {error}") from error
+    if not is_file:
         raise Refused(f"{path}: no such file")
     try:
         names = runpy.run_path(str(path), run_name="experiment")

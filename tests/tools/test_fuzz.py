@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from random import Random
 
@@ -74,7 +75,9 @@ def mains() -> dict[str, Main]:
         "lineage",
         "upgrade",
         "eject",
+        "sweep",
     )
+    import_module("_toml_sweep")  # which sweep finds when it is asked
     found = {name: runpy.run_path(str(ROOT / "tools" / name))["main"] for name in (*names, "strike")}
     sys.path.remove(str(ROOT / "tools"))
     gc.enable()  # a tool does without, a test run does not
@@ -101,7 +104,10 @@ def answer(tool: str, *arguments: str) -> int:
     assert time.process_time() - start < MAX_SECONDS, (tool, arguments)
     after = tree_of(Path())
     changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    assert not changed or (code == 0 and tool in ("new_config", "upgrade", "schema", "strike")), (tool, changed)
+    assert not changed or (code == 0 and tool in ("new_config", "sweep", "upgrade", "schema", "strike")), (
+        tool,
+        changed,
+    )
     assert not any(Path(name).name.startswith(".") and name != "configs/.schema.json" for name in changed)
     return code
 
@@ -116,8 +122,8 @@ def project(random: Random, num_broken: int) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         kept = ["configs/01_baseline.toml", "configs/01_lr_003_02.toml", "configs/profiles/cpu_debug.toml"]
         broken = random.sample(sorted(FILES), num_broken)
-        Path("configs/profiles").mkdir(parents=True)
         for name in [*kept, *broken]:
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).write_bytes(mutated(random, FILES[name]) if name in broken else FILES[name])
         yield broken
 
@@ -179,6 +185,16 @@ def test_a_broken_config_is_an_error_of_every_tool_that_reads_it(random: Random)
         Path("config.toml").write_text(Path(broken).read_text("latin-1"), encoding="utf-8")
         Path("run.json").write_text("{}", encoding="utf-8")
         answer("diff_configs", ".", base)
+
+
+@settings(max_examples=FEW)
+@given(randoms)
+def test_a_broken_sweep_is_an_error_that_writes_nothing(random: Random) -> None:
+    with project(random, 0):
+        Path("configs/sweeps").mkdir()
+        Path("configs/sweeps/a.toml").write_bytes(mutated(random, FILES["configs/sweeps/lr_by_width.toml"]))
+        answer("sweep", "configs/sweeps/a.toml")
+        answer("sweep", f"configs/sweeps/a.toml+{word(random)}", "--todo")
 
 
 @settings(max_examples=FEW)
