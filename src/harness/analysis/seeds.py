@@ -1,5 +1,6 @@
 """Runs that differ in nothing but their seed, taken together: mean, spread, number. Plain data in, plain data out."""
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,4 +53,6 @@ def _together(runs: Sequence[SeededRun]) -> Replicates:
 
 
 def _spread(values: Sequence[float]) -> tuple[float, float | None, int]:
+    if not all(map(math.isfinite, values)):  # `statistics` raises for what diverged
+        return sum(values) / len(values), math.nan if len(values) > 1 else None, len(values)
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None, len(values)

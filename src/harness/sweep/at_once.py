@@ -123,7 +123,7 @@ def _outlook(going: _Going, left: Sequence[Standing]) -> str:
         done = sum(time.monotonic() - one.since for one in going.ours)
         seconds = max(0.0, statistics.fmean(going.seconds) * len(left) - done) / going.at_once
         until = time.strftime("%a %H:%M", time.localtime(time.time() + seconds))
-        words.append(f"about {duration(seconds)} more, until {until}")
+        words += [f"about {duration(seconds)} more, until {until}"] if seconds >= 1 else []
     return "; ".join(words)
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.analysis.find import root_words
+from harness.analysis.names import unknown
 from harness.analysis.screen import screen_width
 from harness.analysis.seeds import Science
 from harness.launch import Refused
 from harness.lineage import parse_name
 from harness.sweep.at_once import alone, run_points
-from harness.sweep.screen import metric_of, points_text, settings_of, settings_text
+from harness.sweep.screen import headline_of, metrics_of, points_text, settings_of, settings_text
 from harness.sweep.standing import FINISHED, RUNNING, Fingerprint, Point, Standing, standings
 
 MAX_AT_ONCE = 256
@@ -59,7 +60,10 @@ def _to_begin(standing: Sequence[Standing]) -> list[Standing]:
 def _told(plan: Plan, metric: str | None, tried: Mapping[Fingerprint, str], science: Science) -> str:
     """The tables, what failed, and what to do next."""
     standing, width = standings(plan.points, plan.runs_dir, {}), screen_width()
-    metric = metric or metric_of(standing)
+    known = metrics_of(standing)
+    if metric and known and metric not in known:
+        raise unknown("metric", metric, known, where=" in the runs of this sweep")
+    metric = metric or headline_of(known)
     settings = settings_of(standing, metric, science=science)
     has_seeds = any(len(group.seeds) > 1 for _, group in settings)
     parts = [points_text(standing, metric, width, [] if has_seeds else settings)]

@@ -12,17 +12,21 @@ from harness.analysis.numbers import short
 from harness.analysis.overview import LOSS, lower_is_better
 from harness.analysis.screen import Column, fitted
 from harness.analysis.seeds import SEED, Replicates, Science, SeededRun, replicates
-from harness.sweep.standing import FINISHED, Standing, summary_of
+from harness.sweep.standing import Standing, summary_of
 
 Values = Mapping[str, Any]
 Setting = tuple[Values, Replicates]  # what a sweep varies but for the seed, and the finished runs of it
 
 
-def metric_of(standing: Sequence[Standing]) -> str:
-    """What is shown unless another is asked for: the first metric of an eval of which less is better, else the loss."""
-    keys = [key for each in standing if each.run and each.state == FINISHED for key in summary_of(each.run)]
-    evals = [key for key in dict.fromkeys(keys) if key.startswith("eval/")]
-    return next((key for key in evals if lower_is_better(key)), LOSS)
+def metrics_of(standing: Sequence[Standing]) -> list[str]:
+    """What the finished runs have measured."""
+    summaries = (summary_of(each.run) for each in standing if each.run and not each.is_open)
+    return list(dict.fromkeys(key for summary in summaries for key in summary))
+
+
+def headline_of(metrics: Sequence[str]) -> str:
+    """What is shown unless another is asked for: of evals the first metric of which less is better, else the loss."""
+    return next((key for key in metrics if key.startswith("eval/") and lower_is_better(key)), LOSS)
 
 
 def points_text(standing: Sequence[Standing], metric: str, width: int, settings: Sequence[Setting]) -> str:

@@ -1,5 +1,7 @@
 """Runs of one configuration are found whatever their names are, and their spread is that of a sample."""
 
+import math
+
 import pytest
 from scipy.stats import tstd
 
@@ -29,6 +31,15 @@ def test_runs_that_differ_in_the_seed_alone_are_one_group() -> None:
 def test_a_seed_that_ran_twice_counts_once() -> None:
     (group,) = replicates([run("a", 1.0, seed=1), run("a", 2.0, seed=1)], science=dict)
     assert group.metrics["loss"] == (2.0, None, 1)
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_a_seed_that_diverged_leaves_no_spread(loss: float) -> None:
+    runs = [run("a", loss, seed=1), run("b", math.inf, seed=2), run("c", 1.0, seed=3)]
+    mean, deviation, num_seeds = replicates(runs, science=dict)[0].metrics["loss"]
+    assert (math.isfinite(mean), num_seeds) == (False, 3)
+    assert deviation is not None
+    assert math.isnan(deviation)
 
 
 def test_one_seed_is_said_to_tell_nothing() -> None:

@@ -80,9 +80,18 @@ def test_so_many_at_once_and_what_is_finished_is_not_done_again() -> None:
     assert (failed, stopped) == ({}, "")
     assert most_at_once() == 2
     assert said[0] == "4 of 4 points to train, 2 at once; Ctrl-C stops and saves"
-    assert any(" left; about 0 s more, until " in line for line in said), said
+    assert any(line.endswith(" left") for line in said), "what takes no second has no time to tell"
     said, _, _ = trained(*words, "new,0,ends")
     assert [line for line in said if "starts" in line or "goes on" in line] == ["new,0,ends starts"]
+
+
+def test_the_time_left_is_that_of_points_before(tmp_path: Path) -> None:
+    trained("a,0,ends")
+    (run,) = (tmp_path / "runs").iterdir()
+    (run / "summary.json").write_text('{"metrics": {}, "wall_seconds": 7200.0}')
+    said, _, _ = trained("a,0,ends", "b,0,ends", "c,0,ends", "d,0,ends", at_once=1)
+    left = [line for line in said if " left" in line]
+    assert left[0].startswith("2 left; about 2.0 h more, until "), "two more at the mean of 7,200 s and nearly none"
 
 
 def test_a_point_that_fails_stops_no_other_and_is_tried_once_a_call() -> None:
