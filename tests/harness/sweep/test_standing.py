@@ -101,6 +101,13 @@ def test_without_seeds_the_best_point_is_marked_and_a_diverged_one_never(
     ]
 
 
+def test_a_metric_that_no_run_has_is_refused(tmp_path: Path) -> None:
+    run_of(tmp_path, 1, point(0.1), "finished", {"eval/x/accuracy": 0.5})
+    given = Namespace(run=None, todo=False, metric="eval/x/accurcy")
+    with pytest.raises(Refused, match=r"did you mean eval/x/accuracy\?"):
+        answer(plan(tmp_path, [point(0.1)]), given, train=[], science=lambda config: config)
+
+
 def test_the_best_of_the_last_key_is_marked_for_each_setting_of_the_others() -> None:
     settings = [{"width": width, "lr": lr} for width in (64, 128) for lr in (1, 2)]
     assert best_marks(settings, [3.0, 2.0, 1.0, float("nan")], better=min) == ["", "best", "best of all", ""]
