@@ -8,6 +8,7 @@ from bindings import DERIVED, SCHEMA
 from bindings.experiment import fingerprints
 from bindings.plain import to_plain
 from falsework import load
+from tests.experiments import BASELINE
 
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = sorted((ROOT / "configs").glob("[0-9]*.toml"))
@@ -20,10 +21,10 @@ def test_python_and_toml_give_the_same_fingerprints(path: Path) -> None:
 
 
 def test_horizon_and_context_follow_from_the_length_of_training_and_of_examples(tmp_path: Path) -> None:
-    text = (ROOT / "configs" / "01_baseline.toml").read_text()
-    lines = [line for line in text.splitlines() if not line.startswith(("total_steps", "max_positions"))]
+    lines = [line for line in BASELINE.splitlines() if not line.startswith(("total_steps", "max_positions"))]
     (tmp_path / "a.toml").write_text("\n".join(lines))
-    config, baseline = load([tmp_path / "a.toml"], **SCHEMA), load([ROOT / "configs" / "01_baseline.toml"], **SCHEMA)
+    (tmp_path / "01_baseline.toml").write_text(BASELINE)
+    config, baseline = (load([tmp_path / name], **SCHEMA) for name in ("a.toml", "01_baseline.toml"))
     assert config.value == baseline.value
     for key in DERIVED.keys() - {"model.vocab_size"}:  # data of bytes has no vocabulary to follow
         assert config.origins()[key].startswith("derived ")

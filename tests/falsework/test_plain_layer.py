@@ -61,8 +61,9 @@ def compare(layers: list[Layer], schema: Table) -> int:
 
 def test_the_projects_experiments_are_laid_as_the_careful_passes_lay_them() -> None:
     schema = compile_schema(bindings.ROOT, bindings.KINDS)
-    stacks = [read_stack([path]).layers for path in sorted(CONFIGS.glob("[0-9]*.toml"))]
-    assert sum(compare(list(layers), schema) for layers in stacks) > sum(map(len, stacks)) / 2
+    write("a.toml", "seed = 2")
+    stacks = [read_stack([path, "a.toml"]).layers for path in sorted(CONFIGS.glob("[0-9]*.toml"))]
+    assert sum(compare(list(layers), schema) for layers in stacks) >= len(stacks)  # a.toml is plain on each
 
 
 @pytest.mark.parametrize(

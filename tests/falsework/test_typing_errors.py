@@ -6,8 +6,7 @@ import pytest
 
 from bindings import SCHEMA
 from falsework import ConfigError, load
-
-CONFIGS = Path(__file__).parents[2] / "configs"
+from tests.experiments import BASELINE
 
 # The line as typed, what is said of it, and the help.
 MISTAKES = {
@@ -93,8 +92,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize("line", MISTAKES)
 def test_a_typing_error_is_one_problem_with_its_line_and_the_mend(line: str) -> None:
-    for config in CONFIGS.glob("0[12]*.toml"):
-        Path(config.name).write_bytes(config.read_bytes())
+    Path("01_baseline.toml").write_text(BASELINE, encoding="utf-8")
     head = "" if line.startswith("extends") else 'extends = "01_baseline.toml"\n'
     Path("a.toml").write_text(f"{head}{line}\n", encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
@@ -120,7 +118,7 @@ def test_an_override_on_the_command_line_is_answered_with_how_a_value_is_changed
 
 
 def test_a_missing_key_says_how_it_is_written_and_what_it_is() -> None:
-    Path("a.toml").write_text((CONFIGS / "01_baseline.toml").read_text().replace("seed = 1\n", ""))
+    Path("a.toml").write_text(BASELINE.replace("seed = 1\n", ""))
     with pytest.raises(ConfigError) as caught:
         load(["a.toml"], **SCHEMA)
     (problem,) = caught.value.problems

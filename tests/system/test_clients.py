@@ -92,7 +92,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("client", CLIENTS)
 def test_every_config_of_the_project_is_right(client: str) -> None:
     files = [str(path.relative_to(PROJECT)) for path in sorted((PROJECT / "configs").rglob("*.toml"))]
-    assert len(files) > 20
+    assert "configs/01_baseline.toml" in files
     done = lint(client, PROJECT, *files)
     assert done.returncode == 0, done.stdout + done.stderr
 

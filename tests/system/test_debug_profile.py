@@ -24,6 +24,15 @@ def test_the_debug_profile_fits_every_experiment(experiment: str, tmp_path: Path
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 20
     assert [path.name for path in sorted((run / "checkpoints").iterdir())] == ["step_00000010", "step_00000020"]
     results = {path.parent.parent.name: json.loads(path.read_text()) for path in run.glob("evals/*/*/result.json")}
-    assert results["held_out"]["metrics"]["bits_per_byte"] < 8.2
-    assert results["completions"]["num_rows"] == 6
+    config = {key: entry["value"] for key, entry in json.loads((run / "config.json").read_text()).items()}
+    kinds = {name: config[f"eval.{name}.kind"] for name in results}
+    assert kinds == {
+        key.split(".")[1]: kind for key, kind in config.items() if key.startswith("eval.") and key.endswith(".kind")
+    }
+    for name, kind in kinds.items():
+        assert results[name]["num_rows"] > 0
+        if kind == "bits_per_byte":
+            assert results[name]["metrics"]["bits_per_byte"] < 8.2
+        if kind == "completions":
+            assert results[name]["num_rows"] == len(config[f"eval.{name}.prompts"])
     assert json.loads((run / "run.json").read_text())["experiment"].startswith(experiment.removesuffix(".toml"))

@@ -23,9 +23,11 @@ from hypothesis import strategies as st
 
 from bindings import SCHEMA
 from falsework import ConfigError, load
+from tests.experiments import BASELINE, CHILD
 
 ROOT = Path(__file__).parents[2]
 FILES = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in sorted((ROOT / "configs").rglob("*.toml"))}
+FILES |= {"configs/01_baseline.toml": BASELINE.encode(), "configs/01_lr_003_02.toml": CHILD.encode()}
 LOCK = (ROOT / "bindings" / "schema.lock.toml").read_bytes()
 NUM_EXAMPLES = settings().max_examples
 FEW, SOME = NUM_EXAMPLES // 10, NUM_EXAMPLES // 4

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.experiments import BASELINE
+
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
 TOUCH = "__import__('os').system('touch hit')"
@@ -87,6 +89,7 @@ def test_attacks_end_in_located_errors_and_open_nothing_but_the_layers(tmp_path:
     (tmp_path / "evil.py").write_text("open('hit', 'w')\n")
     for config in CONFIGS.glob("[0-9]*.toml"):
         (tmp_path / config.name).write_bytes(config.read_bytes())
+    (tmp_path / "01_baseline.toml").write_text(BASELINE)
     wrong = "seeed = 1\noptimizer.kind = 'x'\ntrain.num_steps = { _ref = 'a' }\nmodel.width = { _expr = '1 +' }\n"
     (tmp_path / "broken.toml").write_text(f'extends = "01_baseline.toml"\n{wrong}')
     files = {}

@@ -186,10 +186,3 @@ def test_upgrade_leaves_current_files_alone_and_shows_mistakes() -> None:
     told = run("upgrade", "configs/newer.toml")
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr.startswith("configs/newer.toml:1:10: schema: written for schema 999")
-
-
-def test_what_the_readme_says_of_two_configs_is_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    command = "diff_configs configs/10_steps_1200_11.toml configs/22_lr_001_23.toml"
-    shown = (ROOT / "README.md").read_text("utf-8").partition(f"$ tools/{command}\n")[2].partition("```")[0]
-    assert run(*command.split()).stdout == shown
