@@ -27,7 +27,8 @@ try:
 except ModuleNotFoundError:
     _python = _VENV / "bin" / "python"
     if not _python.exists() or Path(sys.prefix) == _VENV:
-        raise
+        print("the packages are not here\n  help: make train creates .venv with them", file=sys.stderr)
+        raise SystemExit(2) from None
     os.execv(_python, [str(_python), *sys.argv])  # ourselves once more, where the packages are
 
 

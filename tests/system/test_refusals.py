@@ -145,6 +145,14 @@ def test_a_python_without_the_packages_is_told_where_they_are(
     assert bare(PROJECT / program) == (2, expected)
 
 
+def test_a_tool_before_the_first_make_says_what_it_needs(
+    tmp_path: Path, bare: Callable[[Path], tuple[int, str]]
+) -> None:
+    for name in ("explain", "_start.py"):
+        shutil.copyfile(PROJECT / "tools" / name, tmp_path / name)
+    assert bare(tmp_path / "explain") == (2, "the packages are not here\n  help: make train creates .venv with them\n")
+
+
 @pytest.mark.parametrize("entry", ["_start.py", "struck_start.py"])
 def test_a_tool_starts_in_the_environment_when_python_has_not_the_packages(
     entry: str, tmp_path: Path, bare: Callable[[Path], tuple[int, str]]
