@@ -39,14 +39,10 @@ GOES_ALL_THE_SAME = (
 MADE_ON_TOP = {".bench", ".git", ".venv", "runs"}  # what is no source, where git cannot say so
 MADE_ANYWHERE = {"__pycache__", ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 EXAMPLES_STAY = ("src/", "tests/falsework/")  # where the example is any name, and not a file of configs/
-OF_THE_OLD_ONE = re.compile(r"^(description|license|authors) = .*\n", re.MULTILINE)  # in pyproject.toml
+OF_THE_OLD_ONE = re.compile(r'^(?:description = "[^"\n]*"|license = .*|authors = \[.*\])\n', re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # of a package, as packaging.python.org has it
 GIT_TIMEOUT_SECONDS = 120
-ELSEWHERE = (
-    "GIT_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_WORK_TREE",
-)  # set in a hook, these would send the commit to another place
+ELSEWHERE = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE")  # a hook has them set: the commit would go there
 
 
 class Made(NamedTuple):
