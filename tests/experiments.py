@@ -1,4 +1,4 @@
-"""Two experiments for tests that need to know what they hold: those of configs/ change with the project.
+"""Two experiments and a sweep for tests that need to know what they hold: those of configs/ change with the project.
 
 It goes with falsework.
 """
@@ -43,3 +43,11 @@ prompts = ["def ", "class "]
 num_bytes = 160
 """
 CHILD = 'extends = "01_baseline.toml"\nschema = 2\nwhy = "?"\noptimizer.lr = 0.003\n'
+SWEEP = """\
+extends = "../01_baseline.toml"
+schema = 2
+why = "which rate does each width want?"
+seed = { _sweep = [1, 2] }
+model.width = { _sweep = [64, 128] }
+optimizer.lr = { _sweep = [0.001, 0.003, 0.01] }
+"""

@@ -31,6 +31,7 @@ GOES_ALL_THE_SAME = (
     f"configs/{BASELINE}.toml",
     "configs/.schema.json",
     "configs/profiles/*",
+    "configs/sweeps/lr_by_width.toml",  # stands on the baseline, and docs/sweeps.md runs it
     f"experiments/{BASELINE}.py",  # in a project without falsework
     f"experiments/*/{BASELINE}+*.py",
     "benchmarks/checkpoint_stall.py",  # docs/training.md tells how to run it

@@ -1,7 +1,6 @@
 """tools/sweep on the baseline: written, trained with the debug profile, killed in the middle, gone on with, told."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.experiments import BASELINE
 
 ROOT = Path(__file__).parents[2]
 SWEEP = """
@@ -28,7 +29,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(
     tmp_path: Path, wait_for: Callable[..., Any], kill: Callable[..., None]
 ) -> None:
     (tmp_path / "configs" / "sweeps").mkdir(parents=True)
-    shutil.copy(ROOT / "configs" / "01_baseline.toml", tmp_path / "configs")
+    (tmp_path / "configs" / "01_baseline.toml").write_text(BASELINE)
     (tmp_path / "configs" / "sweeps" / "rates.toml").write_text(SWEEP)
     command = [sys.executable, str(ROOT / "tools" / "sweep"), LAYERS]
 

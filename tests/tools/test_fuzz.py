@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from bindings import SCHEMA
 from falsework import ConfigError, load
-from tests.experiments import BASELINE, CHILD
+from tests.experiments import BASELINE, CHILD, SWEEP
 
 ROOT = Path(__file__).parents[2]
 FILES = {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in sorted((ROOT / "configs").rglob("*.toml"))}
@@ -194,7 +194,7 @@ def test_a_broken_config_is_an_error_of_every_tool_that_reads_it(random: Random)
 def test_a_broken_sweep_is_an_error_that_writes_nothing(random: Random) -> None:
     with project(random, 0):
         Path("configs/sweeps").mkdir()
-        Path("configs/sweeps/a.toml").write_bytes(mutated(random, FILES["configs/sweeps/lr_by_width.toml"]))
+        Path("configs/sweeps/a.toml").write_bytes(mutated(random, SWEEP.encode()))
         answer("sweep", "configs/sweeps/a.toml")
         answer("sweep", f"configs/sweeps/a.toml+{word(random)}", "--todo")
 
