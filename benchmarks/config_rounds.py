@@ -114,7 +114,9 @@ def measure_loads(
     rounds = []
     for number in range(num_rounds + 1):
         say(f"round {number} of {num_rounds}" + ("" if number else " (warms up, not counted)"))
-        wholes = {load: run(Case(name=load.peer, command=setting.command(load, "once"))) for load in living}
+        begin = number % len(living)  # the first one has the cold caches that the last round's warm loads have left
+        order = [*list(living)[begin:], *list(living)[:begin]]
+        wholes = {load: run(Case(name=load.peer, command=setting.command(load, "once"))) for load in order}
         line: Round = {}
         for load, process in living.items():
             whole, warm = wholes[load], process.warm()
