@@ -22,8 +22,9 @@ from falsework.leaks import leaks
 from falsework.naming import Name, Naming
 from falsework.origins import spot_name
 from falsework.paths import dotted
-from falsework.problems import ConfigError, Problem, render, visible
+from falsework.problems import ConfigError, Problem
 from falsework.read import read_layer
+from falsework.report import render, visible
 from falsework.revisions import Load
 
 NOT_EXPERIMENTS = ("machine.toml",)

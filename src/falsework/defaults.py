@@ -7,6 +7,8 @@ leaves out, if it is of the same kind; else from the defaults of its class. `kin
 without a default is a problem here, and so is a key that the final kind does not have.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -14,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 from falsework.layer import Spot, Tree, holds_no_table
 from falsework.layers import Stack
 from falsework.laying import Merged
-from falsework.origins import Default, Origins, Written, spot_name, spot_of_table, spot_of_value
-from falsework.paths import dotted, quoted
+from falsework.origins import Default, Origins, Written, spot_of_table, spot_of_value
 from falsework.places import Path
 from falsework.plain import default_of
-from falsework.problems import MAX_HELPED, Problem, nearest
-from falsework.schema import Component, Field, Leaf, Named, Shape, Table, value_at
+from falsework.problems import Problem
+from falsework.schema import Component, Field, Leaf, Named, Shape, Table
 
 if TYPE_CHECKING:
     from falsework.link import Derivation, Link
@@ -34,7 +35,7 @@ class Broken:
 class Filling:
     """What one walk needs and gathers; the origins of defaults and the problems go to those of the layers."""
 
-    def __init__(self, stack: Stack, merged: Merged, root: Table, derived: "Mapping[Path, Derivation]") -> None:
+    def __init__(self, stack: Stack, merged: Merged, root: Table, derived: Mapping[Path, Derivation]) -> None:
         """Nothing is filled in yet."""
         self.layers = stack.layers
         self.experiment = stack.experiment
@@ -58,25 +59,6 @@ def fill(filling: Filling, tree: Tree) -> Tree:
     return _fill_table(filling, tree, filling.origins, filling.root, (), lambda: None)
 
 
-def refuse_missing(filling: Filling, path: Path, field: Field) -> None:
-    """Nothing gives the value at `path`, which has to be there."""
-    what = "required, and no file sets it"
-    dropped = next((Spot(layer, path, "value") for layer in filling.layers if value_at(layer.values, path)), None)
-    if dropped is not None and isinstance(field.shape, Leaf):
-        what, mend = "required, and no file sets it for this kind", f"{spot_name(dropped)} did, for another kind"
-    elif isinstance(field.shape, Leaf):
-        doc = " ".join(field.attribute.metadata.get("doc", "").split())
-        mend = f"write {path[-1]} = VALUE ({doc})" if doc else ""
-    elif isinstance(field.shape, Component):
-        mend = f"write [{dotted(path)}] with kind = {' or '.join(map(quoted, field.shape.kinds))}"
-    else:
-        mend = f"write [{dotted(path)}]"
-    is_start = len(path) == 1 and not any(layer.extends for layer in filling.layers)
-    filling.refuse(
-        path, what, filling.header(path[:-1]), mend + ", or extend a file that does" * (is_start and bool(mend))
-    )
-
-
 def _fill_table(filling: Filling, table: Tree, origins: Origins, shape: Table, path: Path, fallback: Fallback) -> Tree:
     if table.keys() == shape.fields.keys() and holds_no_table(table):
         return table  # nothing to fill in
@@ -95,10 +77,14 @@ def _fill_table(filling: Filling, table: Tree, origins: Origins, shape: Table, p
             origins[name] = Default(field.owner, name)
         elif not field.is_optional:
             if (*path, name) not in filling.derived:
+                from falsework.missing import refuse_missing  # only a mistake needs it, and so below
+
                 refuse_missing(filling, (*path, name), field)
             filled[name] = Broken
     if len(filled) < len(table) or not table.keys() <= filled.keys():
-        _refuse_unknown(filling, table, shape, path)
+        from falsework.missing import refuse_unknown
+
+        refuse_unknown(filling, table, shape, path)
     return filled
 
 
@@ -130,8 +116,9 @@ def _fill_value(
         return _fill_table(filling, value, below, shape, path, default)
     kind = value.get("kind")
     if kind is None:
-        mend = f"write kind = {' or '.join(quoted(name) for name in shape.kinds)}"
-        filling.refuse((*path, "kind"), "required: it says what this table is", filling.header(path), mend)
+        from falsework.missing import refuse_no_kind
+
+        refuse_no_kind(filling, path, shape)
     if not isinstance(kind, str) or kind not in shape.kinds:
         return _fill_misspelt(filling, value, below, shape, path)
     return _fill_table(filling, value, below, shape.kinds[kind], path, partial(_if_of_kind, default, kind))
@@ -139,6 +126,8 @@ def _fill_value(
 
 def _fill_misspelt(filling: Filling, value: Tree, origins: Origins, shape: Component, path: Path) -> Any:
     """A table of an unknown kind, which the key check has reported: its values are still checked, as the nearest's."""
+    from falsework.report import nearest
+
     kind = nearest(str(value.get("kind", "")), shape.kinds)
     if kind is None:
         return Broken
@@ -187,24 +176,3 @@ def _count_default(origins: Origins, path: Path, num_elements: int) -> None:
     assert isinstance(origin, Written), "a layer wrote the directive"
     pieces = tuple(piece._replace(num=num_elements) if piece.num < 0 else piece for piece in origin.pieces)
     origins[str(path[-1])] = origin._replace(pieces=pieces)
-
-
-def _refuse_unknown(filling: Filling, table: Tree, shape: Table, path: Path) -> None:
-    """Keys that were right while the kind was unknown, or for other tables of an `_every`, but are not in the end."""
-    from falsework.hints import help_for_key  # only a mistake needs it
-
-    kind = table.get("kind")
-    if len(filling.problems) >= MAX_HELPED:
-        return  # enough has been said, and each table would look through all of it
-    reported = {(id(problem.spot.layer), problem.spot.path) for problem in filling.problems if problem.spot}
-    for name in table:
-        if name in shape.fields or name == "kind":
-            continue
-        spot = spot_of_value(filling.layers, filling.origins, (*path, name)) or filling.header((*path, name))
-        if (id(spot.layer), spot.path) in reported:
-            continue
-        what = f"unknown key for kind {kind}" if kind else "unknown key"
-        mend = help_for_key(name, table[name], shape, None, filling.root)
-        if "_every" in spot.path and "_when" not in spot.path:
-            mend = f"for the kinds that have it: [{dotted(spot.path[:-1])}._when.KIND]"
-        filling.refuse((*path, name), what, spot._replace(part="key"), mend)

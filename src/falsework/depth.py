@@ -4,7 +4,7 @@ from pathlib import Path
 
 from falsework.config import Config
 from falsework.layers import shown_path
-from falsework.problems import visible
+from falsework.report import visible
 from falsework.write import layer_text
 
 MAX_DEPTH = 3  # steps; who reads a file forgets what is further away

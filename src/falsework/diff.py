@@ -14,7 +14,7 @@ from falsework.layer import Tree
 from falsework.origins import is_written
 from falsework.paths import dotted
 from falsework.places import Path
-from falsework.problems import visible
+from falsework.report import visible
 from falsework.schema import value_at
 from falsework.write import spelled
 

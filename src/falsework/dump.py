@@ -1,5 +1,7 @@
 """A resolved tree as TOML text, as a fingerprint and as dotted keys. It holds no directives: any reader can load it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from typing import Any
 

@@ -10,8 +10,9 @@ from falsework.diff import Difference, differences
 from falsework.layers import shown_path, toml_files
 from falsework.naming import Name, Naming
 from falsework.paths import dotted
-from falsework.problems import ConfigError, Problem, visible
+from falsework.problems import ConfigError, Problem
 from falsework.reading import paths_read
+from falsework.report import visible
 from falsework.revisions import Load
 from falsework.write import spelled
 

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from falsework.config import Config
 from falsework.paths import dotted
 from falsework.places import Path
-from falsework.problems import visible
 from falsework.reading import paths_read
+from falsework.report import visible
 from falsework.schema import Component, Leaf, Named, Shape, Table
 
 MAX_WIDTH = 120

@@ -18,8 +18,9 @@ from falsework.origins import spot_name
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
 from falsework.plain import default_of
-from falsework.problems import ConfigError, Problem, visible
+from falsework.problems import ConfigError, Problem
 from falsework.reading import paths_read, readers_of
+from falsework.report import visible
 from falsework.schema import Field, Leaf, field_at, value_at
 from falsework.story import Event
 from falsework.write import spelled

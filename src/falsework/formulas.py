@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from falsework.paths import dotted, parse_dotted, quoted
 from falsework.places import Path, Span
-from falsework.problems import describe
+from falsework.report import describe
 
 MAX_LENGTH = 200  # characters
 MAX_DEPTH = 16  # of parentheses, signs and powers within each other

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from falsework.child import put
 from falsework.layer import Layer, Spot, Tree
 from falsework.places import Path
-from falsework.problems import ConfigError, Problem, describe
+from falsework.problems import ConfigError, Problem
 from falsework.profiles import is_table
+from falsework.report import describe
 
 SWEEP = "_sweep"
 MAX_POINTS = 1_000  # nobody reads more files than that; a search of so many is no grid

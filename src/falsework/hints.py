@@ -5,7 +5,7 @@ from typing import Any
 
 from falsework.paths import dotted, quoted
 from falsework.places import Path
-from falsework.problems import nearest
+from falsework.report import nearest
 from falsework.schema import Component, Leaf, Named, Shape, Table, fields_of
 
 _SURELY_MEANT = 0.8  # difflib ratio of hedas and heads; above it a typo is likelier than a key in the wrong table

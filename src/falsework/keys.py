@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from falsework.layer import Layer, Spot, Tree, holds_no_table, spot_in_string
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
-from falsework.problems import MAX_HELPED, Problem, describe, did_you_mean
+from falsework.problems import MAX_HELPED, Problem
+from falsework.report import describe, did_you_mean
 from falsework.schema import Component, Leaf, Named, Shape, Table, can_be, fields_of
 
 _MANY = 4  # keys from which on asking for all at once is faster than one by one

@@ -7,13 +7,14 @@ command line. A base that is named at two places is applied at both. Cycles are 
 no overrides here, no search path and no environment.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from falsework.layer import Layer, Spot
-from falsework.problems import ConfigError, Problem, nearest
+from falsework.problems import ConfigError, Problem
 from falsework.read import read_layer
 
 CONFIGS = "configs"  # where experiments are, seen from the project
@@ -25,13 +26,17 @@ PROFILES = "profiles"  # the folder of layers that fit every experiment
 _Chain = tuple[tuple[str, Spot], ...]  # the files that led here: the real path, and the spot there that names the next
 
 
-class Stack(NamedTuple):
-    """Layers in order of application; `name` and `why` are the experiment's."""
+class Stack:
+    """Layers in order of application; `name` and `why` are the experiment's.
 
-    layers: tuple[Layer, ...]
-    num_own: int  # how many of them are the experiment's, which is the first file on the command line, and its bases
-    name: str
-    why: str
+    The first `num_own` of them are the experiment's: the first file on the command line, and its bases.
+    """
+
+    def __init__(self, layers: tuple[Layer, ...], num_own: int, name: str) -> None:
+        self.layers = layers
+        self.num_own = num_own
+        self.name = name
+        self.why = self.experiment.why
 
     @property
     def experiment(self) -> Layer:
@@ -75,7 +80,7 @@ def read_stack(arguments: Sequence[str | os.PathLike[str]], *, on_top: str | Non
     if reading.problems:
         raise ConfigError(dict.fromkeys(reading.problems))
     name = "+".join(Path(os.path.normpath(argument)).name.removesuffix(".toml") for argument in arguments)
-    return Stack(layers, len(stacks[0]), name, layers[len(stacks[0]) - 1].why)
+    return Stack(layers, len(stacks[0]), name)
 
 
 def shown_path(path: str | Path) -> str:
@@ -156,43 +161,7 @@ def _read_once(path: Path, real: str, named_at: Spot | None, reading: _Reading) 
         except ConfigError as error:
             reading.problems.extend(error.problems)
         except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-            reading.problems.append(_unreadable(path, named_at, error))
+            from falsework.unreadable import unreadable  # only a mistake needs it
+
+            reading.problems.append(unreadable(path, named_at, error))
     return reading.files[real]
-
-
-def _unreadable(path: Path, named_at: Spot | None, error: OSError | ValueError) -> Problem:
-    reason = getattr(error, "strerror", None) or str(error)
-    what = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read: {reason}"
-    is_override = named_at is None and isinstance(error, FileNotFoundError) and _is_override(str(path))
-    hint = "arguments are files: to change a value, write a file" if is_override else _nearest_file(path)
-    if named_at is None:
-        return Problem(f"{what} (named on the command line)", where=shown_path(path), help=hint)
-    return Problem(f"{shown_path(path)}: {what}", ("extends",), named_at, hint)
-
-
-def _is_override(argument: str) -> bool:
-    """Whether an argument is a flag, or sets a key, as other config systems take them."""
-    return argument.startswith(("-", "+", "~", "@")) or "=" in argument
-
-
-def _nearest_file(path: Path) -> str:
-    """A help line with the file that was probably meant, by its name or its number, else nothing."""
-    try:
-        if path.is_dir():
-            if (path / "config.toml").is_file():  # and no run.json, which is written last
-                return f"this run never began; name {shown_path(path / 'config.toml')} to begin another"
-            return "a run directory holds config.toml and run.json"
-        near = _near(path, path.parent) or _near(path, path.parent / CONFIGS)
-    except (OSError, ValueError):
-        return f"there is no folder {shown_path(path.parent)}"
-    return f"did you mean {shown_path(near)}?" if near else ""
-
-
-def _near(path: Path, folder: Path) -> Path | None:
-    """The TOML file of a folder that a name without file is near to; 22 is near to 21_width_192_22.toml."""
-    if folder != path.parent and not folder.is_dir():
-        return None
-    stems = sorted(file.stem for file in folder.iterdir() if file.suffix == ".toml" and file != path)  # or a dead link
-    numbered = (stem for stem in stems if path.stem.isdigit() and stem.endswith(f"_{path.stem}"))
-    near = next(numbered, None) or nearest(path.stem, stems)
-    return folder / f"{near}.toml" if near else None

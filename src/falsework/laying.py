@@ -3,6 +3,8 @@
 lay_all(stack, table, migrations, 3) -> Merged       its `layers` are as they would be written today
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +54,7 @@ def lay_all(stack: Stack, table: Table, migrations: Mapping[int, Sequence[Any]],
     return merged
 
 
-def lay_layers(stack: Stack, table: Table, steps: "Sequence[Step]", schema_version: int) -> Merged:
+def lay_layers(stack: Stack, table: Table, steps: Sequence[Step], schema_version: int) -> Merged:
     """The layers alone, weakest first."""
     merged = Merged(stack.layers)
     for number, layer in enumerate(stack.layers):
@@ -62,7 +64,7 @@ def lay_layers(stack: Stack, table: Table, steps: "Sequence[Step]", schema_versi
     return merged
 
 
-def versions_of(stack: Stack, schema_version: int) -> "Versions":
+def versions_of(stack: Stack, schema_version: int) -> Versions:
     """The schema version of each layer; the oldest of the experiment's own."""
     from falsework.pins import Versions
 
@@ -75,7 +77,7 @@ def _is_old(stack: Stack, schema_version: int) -> bool:
     return any(layer.schema_version is not None and layer.schema_version < schema_version for layer in stack.layers)
 
 
-def _at_version(layer: Layer, merged: Merged, steps: "Sequence[Step]", schema_version: int) -> Layer:
+def _at_version(layer: Layer, merged: Merged, steps: Sequence[Step], schema_version: int) -> Layer:
     assert layer.schema_version is not None, "asked of layers that say it alone"
     if layer.schema_version > schema_version:
         what = f"written for schema {layer.schema_version}, and this code knows up to {schema_version}"

@@ -9,10 +9,11 @@ is an error that names every place. A derived field alone may read what an optio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from falsework.defaults import Broken, Filling, refuse_missing
+from falsework.defaults import Broken, Filling
 from falsework.dump import flat
 from falsework.layer import Spot, Tree, spot_in_string
 from falsework.link import Derivation, Link
+from falsework.missing import refuse_missing
 from falsework.origins import Default, origin_at, spot_name, spot_of_value
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path

@@ -6,6 +6,8 @@ Each step is a pure function of the ones before and gathers its problems; they a
 is imported, executed or written, no environment is read, and no state is kept but the compiled schema and parsed texts.
 """
 
+from __future__ import annotations
+
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,12 +21,11 @@ from cattrs import BaseConverter
 from falsework.config import Config
 from falsework.defaults import Filling, fill
 from falsework.layer import Tree
-from falsework.layers import machine_file, read_stack
+from falsework.layers import Stack, machine_file, read_stack
 from falsework.laying import lay_all
-from falsework.origins import Default, default_place, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.places import Path
-from falsework.problems import ConfigError, Problem, in_order
-from falsework.scalars import Fault, Refused
+from falsework.problems import ConfigError, in_order
+from falsework.scalars import Refused
 from falsework.schema import Table, compile_schema
 from falsework.structure import strict_converter
 
@@ -61,7 +62,7 @@ def load(
         table = table._replace(elsewhere=elsewhere)
         stack = read_stack(paths, on_top=machine_file(paths[0]) if for_this_machine and paths else None)
         merged = lay_all(stack, table, migrations, schema_version)
-        stack = stack._replace(layers=tuple(merged.layers))
+        stack = Stack(tuple(merged.layers), stack.num_own, stack.name)
         problems = merged.problems
         following = _read_derived(derived) if derived else {}
         filling = Filling(stack, merged, table, following)
@@ -71,7 +72,9 @@ def load(
         try:
             value = converter.structure(tree, root)
         except Refused as refused:
-            problems += [_problem_of(fault, filling, links) for fault in _first_faults(refused.faults, links)]
+            from falsework.placed import problems_of  # only a mistake needs it
+
+            problems += problems_of(refused.faults, filling, links)
         if problems:
             raise ConfigError(in_order(problems, stack.layers))
         return Config(
@@ -86,13 +89,13 @@ def load(
         )
 
 
-def _read_derived(derived: Derived) -> "dict[Path, Derivation]":
+def _read_derived(derived: Derived) -> dict[Path, Derivation]:
     from falsework.links import derivations  # a schema and a file may have neither derived fields nor links
 
     return derivations(derived)
 
 
-def _linked(filling: Filling, tree: Tree) -> "dict[Path, Link]":
+def _linked(filling: Filling, tree: Tree) -> dict[Path, Link]:
     from falsework.links import add_derivations, resolve
 
     add_derivations(filling, tree)
@@ -117,26 +120,3 @@ def _compiled(root: type, kinds: tuple[tuple[Any, tuple[tuple[str, type], ...]],
     """The schema and its converter, once per root and kinds."""
     named = {union: dict(classes) for union, classes in kinds}
     return compile_schema(root, named), strict_converter(named)
-
-
-def _first_faults(faults: Sequence[Fault], links: "Mapping[Path, Link]") -> list[Fault]:
-    """Without those of values that were only read from others which are at fault themselves."""
-    paths = {fault.path for fault in faults}
-    return [fault for fault in faults if fault.path not in links or paths.isdisjoint(links[fault.path].reads)]
-
-
-def _problem_of(fault: Fault, filling: Filling, links: "Mapping[Path, Link]") -> Problem:
-    """A fault of a value, at the place of the value; of what nobody wrote, at the nearest table above it."""
-    spot = spot_of_value(filling.layers, filling.origins, fault.path)
-    origin, _ = origin_at(filling.origins, fault.path)
-    link = links.get(fault.path)
-    if link is not None:  # what is written there is right; what came of it is not
-        what = fault.what if spot else f"{fault.what} ({link.word} {link.note})"
-        mend = "use // or round()" if link.text and fault.note else ""
-        return Problem(what, fault.path, spot or filling.header(fault.path), mend)
-    if fault.is_secret and spot is not None:  # its source line is not shown
-        return Problem(fault.what, fault.path, None, fault.mend, spot_name(spot))
-    if spot is None and isinstance(origin, Default):
-        return Problem(fault.what, fault.path, None, fault.help(fault.path), default_place(origin))
-    spot = spot or spot_of_table(filling.layers, filling.origins, fault.path, filling.experiment)
-    return Problem(fault.what, fault.path, spot, fault.help(fault.path))

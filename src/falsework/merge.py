@@ -12,8 +12,9 @@ from falsework.laying import Merged
 from falsework.origins import Origins, Piece, Written, origin_at, spot_name, spot_of_table, spot_of_value
 from falsework.paths import dotted, quoted
 from falsework.places import Path
-from falsework.problems import Problem, describe, nearest
+from falsework.problems import Problem
 from falsework.profiles import READ_DIRECTIVES, Expansion, is_table, meant_directive
+from falsework.report import describe, nearest
 
 WAITING = Piece(None, (), -1)  # the default's elements, before they are known
 

@@ -35,17 +35,19 @@ class Written(NamedTuple):
     pieces: tuple[Piece, ...] = ()
 
 
-class Default(NamedTuple):
+class Default:
     """No layer did; this field's default holds, with everything below it."""
 
-    owner: type
-    field: str
+    def __init__(self, owner: type, field: str) -> None:
+        self.owner = owner
+        self.field = field
 
 
-class Pinned(NamedTuple):
+class Pinned:
     """No layer did; the file is older than the schema, and this was the default in the schema it was written for."""
 
-    schema_version: int
+    def __init__(self, schema_version: int) -> None:
+        self.schema_version = schema_version
 
 
 Origin = Written | Default | Pinned

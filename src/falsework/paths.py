@@ -3,6 +3,8 @@
 Refuses to know what lies at a path; it only spells it.
 """
 
+from __future__ import annotations
+
 import re
 
 from falsework.places import Lost, Path

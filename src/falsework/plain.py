@@ -1,5 +1,7 @@
 """Config objects as the plain data that TOML can hold: tables, lists, scalars. Refuses what no file could say."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path as FilePath
 from typing import Any

@@ -7,6 +7,8 @@ place of a value. Nothing is reported here. After False the careful passes begin
 laid already changes nothing for them, as they lay the same ones, and a new table is put in place only when it is whole.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from falsework.config import Config
 from falsework.layer import Layer
+from falsework.layers import Stack
 from falsework.problems import ConfigError, Problem
 
 Names = Mapping[str, str]  # the beginning of a path as the loader shows it -> what the user calls it
@@ -27,7 +28,7 @@ def relabelled(names: Names) -> Iterator[None]:
 def relabel(config: Config, names: Names, *, name: str) -> Config:
     """The same config with its layers renamed, and itself called `name`."""
     layers = tuple(_layer(layer, names) for layer in config.files)
-    stack = config.stack._replace(layers=layers, name=name)
+    stack = Stack(layers, config.stack.num_own, name)
     upgrades = tuple(
         upgrade._replace(spot=upgrade.spot._replace(layer=_layer(upgrade.spot.layer, names)) if upgrade.spot else None)
         for upgrade in config.upgrades

@@ -23,7 +23,8 @@ from falsework.load import NOTHING_DERIVED, Derived, load
 from falsework.migrations import Step, compile_steps
 from falsework.pins import Versions, pin
 from falsework.places import Path
-from falsework.problems import ConfigError, in_order, visible
+from falsework.problems import ConfigError, in_order
+from falsework.report import visible
 from falsework.schema import Table, compile_schema, value_at
 from falsework.upgrade import Upgrade
 

@@ -7,9 +7,10 @@ generates no code, which halves a cold start. Validators run when attrs makes th
 asked one by one, so that every fault is reported.
 """
 
-import re
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from pathlib import Path as FilePath
 from types import UnionType
@@ -19,8 +20,6 @@ import attrs
 from cattrs import BaseConverter
 
 from falsework.layer import Tree
-from falsework.paths import quoted
-from falsework.problems import nearest
 from falsework.scalars import (
     Fault,
     Refused,
@@ -31,12 +30,9 @@ from falsework.scalars import (
     as_path,
     as_string,
     as_variable_name,
-    mismatch,
 )
 from falsework.schema import VARIABLE_SUFFIX, Kinds
 
-# How attrs' own validators begin and end; the name stands in front of the message already.
-_BOUND = r"^(?:(Length) of )?'\w+' must be ([<>]=? [^:]+): (.*)$"
 Hook = Callable[[Any, Any], Any]
 MAX_FAULTS = 5_000  # of one list or table of named values
 _SCALAR_HOOKS: dict[Any, Hook] = {
@@ -76,32 +72,36 @@ def strict_converter(kinds: Kinds) -> BaseConverter:
 
 def _table_hook(owner: Any, converter: BaseConverter, kinds: Kinds) -> Hook:
     fields = [(field.name, *_hook_of(field, converter, kinds), field.type) for field in attrs.fields(owner)]
+    return partial(_as_table, owner, fields)
 
-    def structure(table: Any, _: Any) -> Any:
-        if type(table) is not dict:
-            raise mismatch("a table", table)
-        values: Tree = {}
-        faults: list[Fault] | None = None
-        for name, hook, exact, annotation in fields:
-            value = table.get(name)
-            if type(value) is exact:
-                values[name] = value
-            elif value is not None:
-                try:
-                    values[name] = hook(value, annotation)
-                except Refused as refused:
-                    faults = (faults or []) + refused.below(name)
-        if faults is None:
+
+def _as_table(owner: Any, fields: Iterable[tuple[str, Hook, type | None, Any]], table: Any, _: Any) -> Any:
+    if type(table) is not dict:
+        raise _mismatch("a table", table)
+    values: Tree = {}
+    faults: list[Fault] | None = None
+    for name, hook, exact, annotation in fields:
+        value = table.get(name)
+        if type(value) is exact:
+            values[name] = value
+        elif value is not None:
             try:
-                return owner(**values)
-            except (ValueError, TypeError) as error:
-                raise Refused(_failing(owner, values) or [_fault_of(error)]) from error
-        raise Refused(faults + _failing(owner, values))
+                values[name] = hook(value, annotation)
+            except Refused as refused:
+                faults = (faults or []) + refused.below(name)
+    if faults is None:
+        try:
+            return owner(**values)
+        except (ValueError, TypeError) as error:
+            from falsework.failing import failing, fault_of
 
-    return structure
+            raise Refused(failing(owner, values) or [fault_of(error)]) from error
+    from falsework.failing import failing
+
+    raise Refused(faults + failing(owner, values))
 
 
-def _hook_of(field: "attrs.Attribute[Any]", converter: BaseConverter, kinds: Kinds) -> tuple[Hook, type | None]:
+def _hook_of(field: attrs.Attribute[Any], converter: BaseConverter, kinds: Kinds) -> tuple[Hook, type | None]:
     """A field's hook, and the type whose values do not need it, as half of the time is in calling hooks.
 
     Most are what the converter would find too, after asking all that it knows.
@@ -117,49 +117,15 @@ def _hook_of(field: "attrs.Attribute[Any]", converter: BaseConverter, kinds: Kin
     return converter.get_structure_hook(annotation), None
 
 
-def _failing(owner: Any, values: Tree) -> list[Fault]:
-    """The faults that each validator finds by itself, on an instance that holds the values but was never checked."""
-    instance = owner.__new__(owner)
-    for name, value in values.items():
-        object.__setattr__(instance, name, value)
-    faults = []
-    for attribute in attrs.fields(owner):
-        if attribute.validator is None or attribute.name not in values:
-            continue
-        for validator in getattr(
-            attribute.validator, "_validators", [attribute.validator]
-        ):  # of one that joins several
-            try:
-                validator(instance, attribute, values[attribute.name])
-            except (ValueError, TypeError) as error:
-                faults += Refused([_fault_of(error)]).below(attribute.name)
-            except AttributeError:
-                continue  # it looks at another field, which has a fault of its own
-    return faults
-
-
-def _fault_of(error: ValueError | TypeError) -> Fault:
-    """What a validator said; a `path` on its exception points at names below the validated value."""
-    said = str(error.args[0]) if error.args else type(error).__name__
-    what = re.sub(_BOUND, lambda match: f"{'has to hold' if match[1] else 'must be'} {match[2]}, got {match[3]}", said)
-    return Fault(what, tuple(getattr(error, "path", ())))
-
-
-def _as_a_table(value: Any, kinds: Mapping[str, type]) -> str:
-    """The mend for what stands where a table with a kind should."""
-    if type(value) is list:
-        return "several tables have names: [TABLE.NAME] for each of them, never [[TABLE]]"
-    kind = nearest(value.lower(), kinds) if type(value) is str else None
-    return f"write {{ kind = {quoted(kind)} }}" if kind else f"write {{ kind = {' or '.join(map(quoted, kinds))} }}"
-
-
 def _component_hook(union: Any, converter: BaseConverter, kinds: Kinds) -> Hook:
     named = kinds[union]
     hooks = {kind: (_table_hook(owner, converter, kinds), owner) for kind, owner in named.items()}
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
-            raise mismatch("a table with a kind", table, _as_a_table(table, named))
+            from falsework.mismatch import no_component  # only a mistake needs it, and so below
+
+            raise no_component(table, named)
         hook, owner = hooks[table["kind"]]
         return hook(table, owner)
 
@@ -172,7 +138,7 @@ def _named_hook(annotation: Any, converter: BaseConverter) -> Hook:
 
     def structure(table: Any, _: Any) -> Any:
         if type(table) is not dict:
-            raise mismatch("a table of named entries", table)
+            raise _mismatch("a table of named entries", table)
         return _gather((name, value, hook, item) for name, value in table.items())
 
     return structure
@@ -185,7 +151,7 @@ def _list_hook(annotation: Any, converter: BaseConverter) -> Hook:
 
     def structure(values: Any, _: Any) -> Any:
         if type(values) is not list:
-            raise mismatch("a list", values)
+            raise _mismatch("a list", values)
         if not is_open and len(values) != len(hooks):
             raise Refused([Fault(f"expected a list of {len(hooks)}, got one of {len(values)}")])
         hooks_in_order = hooks * len(values) if is_open else hooks
@@ -235,3 +201,9 @@ def _is_optional(annotation: Any) -> bool:
         and _origin(annotation) in (Union, UnionType)
         and type(None) in get_args(annotation)
     )
+
+
+def _mismatch(expected: str, value: Any) -> Refused:
+    from falsework.mismatch import mismatch
+
+    return mismatch(expected, value)

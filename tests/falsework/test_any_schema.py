@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import bindings
@@ -145,7 +145,7 @@ def test_layers_that_lie_in_the_same_order_make_the_same_config_however_they_ext
     assert nested.origins() == in_a_row.origins()
 
 
-@settings(max_examples=SOME)
+@settings(max_examples=SOME, suppress_health_check=[HealthCheck.filter_too_much])  # most stacks do take something
 @given(randoms)
 def test_layers_that_take_nothing_from_each_other_can_be_merged_first(random: Random) -> None:
     """Tables merge by key and lists are added to in order: associative until another kind or `_unset` takes away."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from falsework import ConfigError
-from falsework.problems import MAX_SHOWN
+from falsework.report import MAX_SHOWN
 from tests.falsework.toy import BASE, helps, load, on_base_wrong, problems, write
 
 

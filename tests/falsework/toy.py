@@ -10,7 +10,7 @@ from attrs.validators import ge, gt
 
 import falsework
 from falsework import Config, ConfigError, Problem
-from falsework.problems import render
+from falsework.report import render
 
 SCIENCE, SPEED, PLACE = ({"class": name} for name in ("science", "speed", "place"))
 
