@@ -7,6 +7,7 @@ alone, which neighbours disturb less. This file goes with falsework.
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 from attrs import frozen
@@ -114,8 +115,7 @@ def measure_loads(
     rounds = []
     for number in range(num_rounds + 1):
         say(f"round {number} of {num_rounds}" + ("" if number else " (warms up, not counted)"))
-        begin = number % len(living)  # the first one has the cold caches that the last round's warm loads have left
-        order = [*list(living)[begin:], *list(living)[:begin]]
+        order = Random(number).sample(list(living), len(living))  # whoever comes later finds warm what others used
         wholes = {load: run(Case(name=load.peer, command=setting.command(load, "once"))) for load in order}
         line: Round = {}
         for load, process in living.items():
