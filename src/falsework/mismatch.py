@@ -81,7 +81,7 @@ def mismatch(expected: str, value: Any, mend: str = "", note: str = "") -> Refus
         directive = meant_directive(value)
         mend, note = (directive, "with the _") if directive else (mend, note)
     if isinstance(value, str) and not mend:
-        mend, note = from_elsewhere(value), ""
+        mend, note = _from_elsewhere(value), ""
     return Refused([Fault(f"expected {expected}, got {describe(value)}", (), mend, note if mend else "")])
 
 
@@ -97,7 +97,7 @@ def _bare_number(value: Any, number: type) -> str:
         return ""
 
 
-def from_elsewhere(value: str) -> str:
+def _from_elsewhere(value: str) -> str:
     """The mend for what other config languages write: a null in quotes, an interpolation, a formula."""
     if value.lower() in ("none", "null"):
         return "there is no null: leave the key out; what a base says is taken back by { _unset = true }"

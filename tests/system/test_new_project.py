@@ -68,7 +68,7 @@ def test_make_check_is_content(new: Path, tmp_path: Path) -> None:
 def test_its_configs_load_and_its_schema_is_fresh(new: Path) -> None:
     assert "0 errors, 0 warnings in 1 experiment, each alone and with 1 profile" in tool(new, "check_configs")
     assert tool(new, "schema", "--check").endswith("fresh\n")
-    make = said(new, "make", "--dry-run", "train")
+    make = said(new, "make", "--no-print-directory", "--dry-run", "train")
     assert make.splitlines()[-1].endswith("accelerate launch train.py configs/01_baseline.toml")
 
 
@@ -103,7 +103,7 @@ def test_the_next_experiment_the_struck_project_and_the_next_project_come_out_of
     tool(new, "strike", str(tmp_path / "struck"))
     tool(tmp_path / "struck", "new_project", str(tmp_path / "next_struck"))
     for name, config in (("next", "configs/01_baseline.toml"), ("next_struck", "experiments/01_baseline.py")):
-        make = said(tmp_path / name, "make", "--dry-run", "train")
+        make = said(tmp_path / name, "make", "--no-print-directory", "--dry-run", "train")
         assert make.splitlines()[-1].endswith(f"accelerate launch train.py {config}")
         assert not list((tmp_path / name).rglob("01_lr_0003_02*"))
     struck = tmp_path / "next_struck"

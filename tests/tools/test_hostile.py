@@ -55,12 +55,15 @@ ATTACKS = {
 }
 
 PROGRAM = """
-import sys
+import importlib, pkgutil, sys
 sys.path[:0] = [ROOT, ROOT + "/src"]
+import falsework
 from bindings import SCHEMA
 from falsework import ConfigError, load
+for module in pkgutil.iter_modules(falsework.__path__):  # whatever a mistake needs
+    importlib.import_module(f"falsework.{module.name}")
 try:
-    load(["broken.toml"], **SCHEMA)  # everything that a mistake needs is imported
+    load(["broken.toml"], **SCHEMA)  # and what these import when they are asked
 except ConfigError as error:
     str(error)
 seen = []
