@@ -95,7 +95,7 @@ def _said(text: str) -> tuple[Tree, bool | None]:
         _read_once.add(hash(text))
         return _parsed(text)
     values, holds_inf = _kept(text)
-    return _copied(values), holds_inf
+    return values if holds_inf is None else _copied(values), holds_inf
 
 
 def _parsed(text: str) -> tuple[Tree, bool | None]:
@@ -107,7 +107,7 @@ _kept = lru_cache(maxsize=64)(_parsed)
 
 
 def _copied(value: Any) -> Any:
-    """A copy of tables and lists at all depths, which are known to be few."""
+    """A copy of tables and lists at all depths, which are no more than MAX_DEPTH."""
     if type(value) is dict:
         return {key: _copied(item) for key, item in value.items()}
     return [_copied(item) for item in value] if type(value) is list else value

@@ -30,6 +30,10 @@ def test_a_text_that_was_read_before_gives_values_of_its_own_and_a_changed_one_i
     assert repr(first) == expected
     first["x"].clear()
     first["t"]["x"][0]["y"].append(1)
+    second = read_layer(Path("a.toml"), "a.toml").values
+    assert repr(second) == expected
+    second["x"].clear()
+    second["t"]["x"][0]["y"].append(1)
     assert repr(read_layer(Path("a.toml"), "a.toml").values) == expected
     Path("a.toml").write_text(text.replace("n = 1", "n = 2"))
     assert read_layer(Path("a.toml"), "a.toml").values["n"] == 2
@@ -103,6 +107,13 @@ def test_a_file_of_ten_megabytes_is_refused_unparsed() -> None:
 def test_absurd_files_are_one_clear_error(text: str) -> None:
     Path("a.toml").write_text(text)
     assert len(problems("a.toml")) == 1
+
+
+def test_tables_of_thousands_of_levels_are_refused_in_the_same_words_each_time() -> None:
+    keys = ".".join("a" * 60)
+    Path("a.toml").write_text(f"x = {f'{{ {keys} = ' * 60}1{' }' * 60}")
+    said = [first_lines("a.toml") for _ in range(3)]
+    assert said == [["a.toml: tables or lists are nested over 64 deep"]] * 3
 
 
 DOTS = ".".join(["ab"] * 80)
