@@ -139,8 +139,8 @@ def _check_tie(checking: _Checking, given: Any, path: Path) -> None:
     read = parse_dotted(given) if type(given) is str else None
     if read is None:
         checking.refuse((*path, "_ref"), "expected a dotted path", _bare_path(given), "value")
-    else:
-        _check_read(checking, read, path, Spot(checking.layer, path, "value"))
+    elif _is_nowhere(checking, read, path):
+        _refuse_read(checking, read, path, Spot(checking.layer, path, "value"))
 
 
 def _check_formula(checking: _Checking, given: Any, path: Path) -> None:
@@ -157,16 +157,20 @@ def _check_formula(checking: _Checking, given: Any, path: Path) -> None:
         checking.problems.append(Problem(wrong.what, path, spot, wrong.mend))
         return
     for read in formula.reads:
-        _check_read(checking, read, path[:-1], spot_in_string(whole, given, formula.span_of(read)))
+        if _is_nowhere(checking, read, path):
+            _refuse_read(checking, read, path[:-1], spot_in_string(whole, given, formula.span_of(read)))
 
 
-def _check_read(checking: _Checking, read: Path, path: Path, spot: Spot) -> None:
+def _is_nowhere(checking: _Checking, read: Path, path: Path) -> bool:
     """What no kind of any table has cannot be read, though a later layer may take the reading away.
 
     Below `_every` and `_when` that is seen where they apply: there it would be told again, by another path.
     """
-    if not can_be(checking.root, read) and not {"_every", "_when"} & set(path):
-        checking.problems.append(Problem(f"there is no {dotted(read)}", path, spot))
+    return not can_be(checking.root, read) and {"_every", "_when"}.isdisjoint(path)
+
+
+def _refuse_read(checking: _Checking, read: Path, path: Path, spot: Spot) -> None:
+    checking.problems.append(Problem(f"there is no {dotted(read)}", path, spot))
 
 
 def _check_odd(checking: _Checking, key: str, values: Tree, shape: Shape, path: Path, kind: object = None) -> None:

@@ -13,7 +13,6 @@ from falsework.defaults import Broken, Filling
 from falsework.dump import flat
 from falsework.layer import Spot, Tree, spot_in_string
 from falsework.link import Derivation, Link
-from falsework.missing import refuse_missing
 from falsework.origins import Default, origin_at, spot_name, spot_of_value
 from falsework.paths import dotted, parse_dotted
 from falsework.places import Path
@@ -40,6 +39,8 @@ def add_derivations(filling: Filling, tree: Tree) -> None:
         if all(field_at(filling.root, tree, read) for read in derivation.reads):
             filling.links.append(Link(path, derivation.reads, table, derivation))
         elif table.get(str(path[-1])) is Broken:
+            from falsework.missing import refuse_missing  # only a mistake needs it, and so below
+
             refuse_missing(filling, path, field)
 
 
@@ -80,20 +81,18 @@ def _give(filling: Filling, tree: Tree, link: Link) -> None:
     if missing or Broken in values:
         link.table[str(link.path[-1])] = Broken
         return
-    from falsework.formulas import Wrong  # most configs have no link
-
     try:
         value = values[0] if link.by is None else _computed(link.by, values)
-    except Wrong as wrong:
-        filling.refuse(link.path, wrong.what, spot_in_string(_spot(filling, link), link.text, wrong.span), wrong.mend)
     except ValueError as error:
-        filling.refuse(link.path, f"{error} (derived {link.note})", filling.header(link.path))
+        _refuse_result(filling, link, error)
     else:
         if value is not None:
             link.table[str(link.path[-1])] = value
         elif link.table.get(str(link.path[-1])) is Broken:
             field = field_at(filling.root, tree, link.path)
             assert field is not None, "what is derived is a field"
+            from falsework.missing import refuse_missing
+
             refuse_missing(filling, link.path, field)
 
 
@@ -130,6 +129,16 @@ def _refuse_round(filling: Filling, ring: list[Link]) -> None:
     filling.refuse(ring[0].path, what, _spot(filling, ring[0]), mend)
 
 
+def _refuse_result(filling: Filling, link: Link, error: ValueError) -> None:
+    """A formula or a derivation has no value for what it reads."""
+    from falsework.formulas import Wrong
+
+    if isinstance(error, Wrong):
+        filling.refuse(link.path, error.what, spot_in_string(_spot(filling, link), link.text, error.span), error.mend)
+    else:
+        filling.refuse(link.path, f"{error} (derived {link.note})", filling.header(link.path))
+
+
 def _refuse_read(filling: Filling, tree: Tree, link: Link, read: Path, value: Any) -> None:
     spot, name = _spot(filling, link), dotted(read)
     if link.by is not None and not isinstance(link.by, Derivation):
@@ -143,7 +152,7 @@ def _refuse_read(filling: Filling, tree: Tree, link: Link, read: Path, value: An
             link.path, f"{name} is optional, and nothing sets it", spot, f"set {name}, or write the value here"
         )
         return
-    from falsework.hints import meant_path  # only a mistake needs it
+    from falsework.hints import meant_path
 
     is_helped = len(filling.problems) < MAX_HELPED
     mend = meant_path(read, [path for path, _ in flat(tree)], filling.root) if is_helped else ""

@@ -14,7 +14,9 @@ from attrs import exceptions
 
 from tests.falsework.toy import BASE, AdamW, Gpt, Run, Train, first_lines, load, on_base, write
 
+ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "accelerate", "numpy", "duckdb")
+FOR_MISTAKES = ("failing", "hints", "leaks", "mismatch", "missing", "not_toml", "placed", "unreadable")
 
 
 def test_the_value_is_a_frozen_object_of_the_root_class() -> None:
@@ -92,6 +94,31 @@ def test_nothing_heavy_is_imported() -> None:
     program = f"import sys, falsework; print([name for name in {HEAVY!r} if name in sys.modules])"
     output = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert output.strip() == "[]"
+
+
+def test_a_right_config_imports_nothing_that_only_a_mistake_needs_and_looks_for_no_place() -> None:
+    write("base.toml", BASE)
+    write("tied.toml", 'extends = "base.toml"\nmodel.dim = { _ref = "data.seq_len" }')
+    write(
+        "muon.toml",
+        "train.seed = { _expr = 'model.dim // 8' }\noptimizer = { kind = 'muon', lr = { _ref = 'data.seq_len' } }",
+    )
+    write("debug.toml", "[model._when.gpt]\nnum_layers = 2\n[data]\nkind = 'python_source'\ntags = { _append = ['x'] }")
+    program = (
+        "import sys\n"
+        "from falsework import load\n"
+        "from tests.falsework.toy import KINDS, Run\n"
+        "derived = {'model.max_positions': (('model.dim',), lambda dim: dim + 1)}\n"
+        "files = ['tied.toml', 'muon.toml', 'debug.toml']\n"
+        "config = load(files, root=Run, kinds=KINDS, derived=derived)\n"
+        "print(config.value.model.max_positions, config.value.train.seed, config.value.data.tags)\n"
+        f"print([name for name in {FOR_MISTAKES!r} if f'falsework.{{name}}' in sys.modules])\n"
+        "print([layer.name for layer in config.files if 'places' in vars(layer)])"
+    )
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+    process = [sys.executable, "-c", program]
+    done = subprocess.run(process, check=True, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert done.stdout.splitlines() == ["129 16 ('python', 'x')", "[]", "[]"]
 
 
 def test_the_story_of_a_value_is_told_in_order() -> None:
