@@ -1,8 +1,10 @@
 """What no layer says and somebody has to, and what some layer says to a table that has no such key in the end."""
 
+from collections.abc import Sequence
+
 from falsework.defaults import Filling
 from falsework.hints import help_for_key
-from falsework.layer import Spot, Tree
+from falsework.layer import Layer, Spot, Tree
 from falsework.origins import spot_name, spot_of_value
 from falsework.paths import dotted, quoted
 from falsework.places import Path
@@ -12,9 +14,10 @@ from falsework.schema import Component, Field, Leaf, Table, value_at
 
 def refuse_missing(filling: Filling, path: Path, field: Field) -> None:
     """Nothing gives the value at `path`, which has to be there."""
-    what = "required, and no file sets it"
+    unset = _unset_at(filling.layers, path)
+    what = f"required, and taken back at {spot_name(unset)}" if unset else "required, and no file sets it"
     dropped = next((Spot(layer, path, "value") for layer in filling.layers if value_at(layer.values, path)), None)
-    if dropped is not None and isinstance(field.shape, Leaf):
+    if dropped is not None and unset is None and isinstance(field.shape, Leaf):
         what, mend = "required, and no file sets it for this kind", f"{spot_name(dropped)} did, for another kind"
     elif isinstance(field.shape, Leaf):
         doc = " ".join(field.attribute.metadata.get("doc", "").split())
@@ -27,6 +30,17 @@ def refuse_missing(filling: Filling, path: Path, field: Field) -> None:
     filling.refuse(
         path, what, filling.header(path[:-1]), mend + ", or extend a file that does" * (is_start and bool(mend))
     )
+
+
+def _unset_at(layers: Sequence[Layer], path: Path) -> Spot | None:
+    """Where the last layer that says anything of it takes it back, or a table above it."""
+    for layer in reversed(layers):
+        for length in range(1, len(path) + 1):
+            if value_at(layer.values, path[:length]) == {"_unset": True}:
+                return Spot(layer, path[:length])
+        if value_at(layer.values, path) is not None:
+            return None
+    return None
 
 
 def refuse_no_kind(filling: Filling, path: Path, shape: Component) -> None:

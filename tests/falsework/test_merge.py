@@ -64,6 +64,17 @@ def test_another_kind_drops_what_earlier_layers_said() -> None:
     ]
 
 
+def test_what_is_required_and_was_unset_names_the_line_that_takes_it_back() -> None:
+    again = '[optimizer]\nkind = "adamw"'
+    for texts, first_line in {
+        ("optimizer.lr = { _unset = true }",): "base.toml:4:1: optimizer.lr: required, and taken back at a.toml:1:11",
+        ("[optimizer]\n_unset = true",): "base.toml:1:1: optimizer: required, and taken back at a.toml:1:2",
+        ("[optimizer]\n_unset = true", again): "b.toml:1:1: optimizer.lr: required, and taken back at a.toml:1:2",
+        ("train.num_steps = { _unset = true }",): "a.toml:1:1: train.num_steps: required, and taken back at a.toml:1:7",
+    }.items():
+        assert on_base_wrong(*texts) == [first_line]
+
+
 def test_the_same_kind_again_keeps_them() -> None:
     config = on_base("optimizer.weight_decay = 0.5", '[optimizer]\nkind = "adamw"\nlr = 0.1')
     assert config.value.optimizer == AdamW(lr=0.1, weight_decay=0.5)
