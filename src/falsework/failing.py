@@ -28,8 +28,8 @@ def failing(owner: Any, values: Tree) -> list[Fault]:
                 validator(instance, attribute, values[attribute.name])
             except (ValueError, TypeError) as error:
                 faults += Refused([fault_of(error)]).below(attribute.name)
-            except AttributeError:
-                continue  # it looks at another field, which has a fault of its own
+            except (AttributeError, ZeroDivisionError):
+                continue  # it looks at a field, another or this one, which has a fault of its own
     return faults
 
 

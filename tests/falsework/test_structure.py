@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from attrs import field, frozen
+from attrs.validators import ge
 
 from falsework.scalars import Refused
 from falsework.structure import strict_converter
@@ -86,6 +87,20 @@ def test_validators_of_all_fields_and_tables_report_at_once() -> None:
 
 def test_a_validator_that_needs_a_wrong_field_stays_silent() -> None:
     assert len(on_base_wrong("model.dim = 65\nmodel.num_heads = 'x'")) == 1
+
+
+def test_a_validator_that_divides_by_a_wrong_zero_stays_silent() -> None:
+    def divides_width(owner: Any, _attribute: Any, value: int) -> None:
+        assert owner.width % value == 0
+
+    @frozen
+    class Heads:
+        width: int
+        number: int = field(validator=[ge(1), divides_width])
+
+    with pytest.raises(Refused) as caught:
+        strict_converter({}).structure({"width": 64, "number": 0}, Heads)
+    assert [(fault.path, fault.what) for fault in caught.value.faults] == [(("number",), "must be >= 1, got 0")]
 
 
 def test_a_validator_can_point_below_its_value() -> None:
