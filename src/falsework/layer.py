@@ -33,7 +33,7 @@ class _Read(NamedTuple):
 
 
 class ItselfAlone:
-    """Put before a tuple: it is equal to itself alone, as what it holds has no hash, and it does not change."""
+    """Equal to itself alone, as what it holds has no hash, and it never changes. It goes before a tuple among bases."""
 
     __eq__ = object.__eq__
     __ne__ = object.__ne__

@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from falsework.layer import Layer, Spot
+from falsework.layer import ItselfAlone, Layer, Spot
 from falsework.problems import ConfigError, Problem
 from falsework.read import read_layer
 
@@ -26,17 +26,19 @@ PROFILES = "profiles"  # the folder of layers that fit every experiment
 _Chain = tuple[tuple[str, Spot], ...]  # the files that led here: the real path, and the spot there that names the next
 
 
-class Stack:
+class Stack(ItselfAlone):
     """Layers in order of application; `name` and `why` are the experiment's.
 
     The first `num_own` of them are the experiment's: the first file on the command line, and its bases.
     """
 
+    layers: tuple[Layer, ...]
+    num_own: int
+    name: str
+    why: str
+
     def __init__(self, layers: tuple[Layer, ...], num_own: int, name: str) -> None:
-        self.layers = layers
-        self.num_own = num_own
-        self.name = name
-        self.why = self.experiment.why
+        vars(self).update(layers=layers, num_own=num_own, name=name, why=layers[num_own - 1].why)
 
     @property
     def experiment(self) -> Layer:

@@ -26,10 +26,10 @@ def test_the_value_is_a_frozen_object_of_the_root_class() -> None:
         value.train.seed = 3
 
 
-def test_a_config_and_a_layer_are_themselves_alone_and_never_change() -> None:
+def test_a_config_its_stack_and_a_layer_are_themselves_alone_and_never_change() -> None:
     config = on_base()
     again = load(*(file.name for file in config.files))
-    for one, other in ((config, again), (config.files[0], again.files[0])):
+    for one, other in ((config, again), (config.stack, again.stack), (config.files[0], again.files[0])):
         assert one != other
         assert len({one, other, one}) == 2
         with pytest.raises(AttributeError, match="never changes"):
