@@ -17,8 +17,9 @@ _UNITS = {"%": 0.01, "k": 1e3, "m": 1e6, "b": 1e9}
 
 
 def no_boolean(value: Any) -> Refused:
-    """`true` is likely meant by "true"."""
-    return mismatch("true or false", value, value if value in ("true", "false") else "", "without quotes")
+    """`true` is likely meant by "true", and by Python's "True", which tools/new_config takes for a word."""
+    word = value.lower() if type(value) is str else ""
+    return mismatch("true or false", value, word if word in ("true", "false") else "", "without quotes")
 
 
 def no_integer(value: Any) -> Refused:

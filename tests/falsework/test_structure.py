@@ -29,6 +29,7 @@ UNQUOTED = "write shuffle = false, without quotes"
         ("note = { x = 1 }", "expected a string, got a table", ""),
         ("optimizer.lr = 1" + "0" * 400, "expected a number that a float can hold, got a number of over 40 digits", ""),
         ('train.shuffle = "false"', 'expected true or false, got the string "false"', UNQUOTED),
+        ('train.shuffle = "False"', 'expected true or false, got the string "False"', UNQUOTED),
         ("train.shuffle = 0", "expected true or false, got the number 0", ""),
         ("train.device = 3", "expected a string, got the number 3", 'write device = "3", in quotes'),
         ("train.device = 1979-05-27", "expected a string, got the date or time 1979-05-27", ""),
