@@ -13,7 +13,7 @@ from harness.analysis.screen import Column, fitted
 
 LOSS = "train/loss"
 MAX_EVALS_SHOWN = 2
-LOWER_IS_BETTER = ("loss", "bits_per_byte", "perplexity", "error", "seconds")
+LOWER_IS_BETTER = ("loss", "bits_per_byte", "bits_per_token", "perplexity", "error", "seconds")
 
 
 def overview(connection: Any, runs: Sequence[str], keys: Sequence[str]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from harness.analysis.seeds import Science
 from harness.launch import Refused
 from harness.lineage import parse_name
 from harness.sweep.at_once import alone, run_points
-from harness.sweep.screen import headline_of, metrics_of, points_text, settings_of, settings_text
+from harness.sweep.screen import headline_of, marks_of, metrics_of, points_text, settings_of, settings_text
 from harness.sweep.standing import FINISHED, RUNNING, Fingerprint, Point, Standing, standings
 
 MAX_AT_ONCE = 256
@@ -66,8 +66,9 @@ def _told(plan: Plan, metric: str | None, tried: Mapping[Fingerprint, str], scie
     metric = metric or headline_of(known)
     settings = settings_of(standing, metric, science=science)
     has_seeds = any(len(group.seeds) > 1 for _, group in settings)
-    parts = [points_text(standing, metric, width, [] if has_seeds else settings)]
-    parts += [settings_text(settings, metric, width)] if has_seeds else []
+    marks = marks_of(settings, metric, standing)
+    parts = [points_text(standing, metric, width, {} if has_seeds else marks)]
+    parts += [settings_text(settings, metric, width, marks)] if has_seeds else []
     counts = Counter(each.state for each in standing)
     lines = [f"{len(standing)} points: {', '.join(f'{number} {state}' for state, number in counts.items())}"]
     num_alike = len(standing) - len({each.point.fingerprint for each in standing})

@@ -4,6 +4,7 @@ Of settings that agree in all but the last key of the sweep's file, the best is 
 asks for the best `lr` of each `width`.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -29,9 +30,8 @@ def headline_of(metrics: Sequence[str]) -> str:
     return next((key for key in metrics if key.startswith("eval/") and lower_is_better(key)), LOSS)
 
 
-def points_text(standing: Sequence[Standing], metric: str, width: int, settings: Sequence[Setting]) -> str:
-    """A row for each point: its experiment, what it varies, its state, its metric; `settings` to mark the best of."""
-    marks = _marks(settings, metric)
+def points_text(standing: Sequence[Standing], metric: str, width: int, marks: Mapping[str, str]) -> str:
+    """A row for each point: its experiment, what it varies, its state, its metric, and the mark of its run."""
     runs = [each.run if each.run and not each.is_open else None for each in standing]
     results = [short(summary_of(run).get(metric)) if run else "" for run in runs]
     columns = [
@@ -44,9 +44,9 @@ def points_text(standing: Sequence[Standing], metric: str, width: int, settings:
     return fitted(columns, width)[0]
 
 
-def settings_text(settings: Sequence[Setting], metric: str, width: int) -> str:
+def settings_text(settings: Sequence[Setting], metric: str, width: int, marks: Mapping[str, str]) -> str:
     """A row for each setting: the mean over its seeds, its spread, their number, and whether it is the best."""
-    spread, marks = [group.metrics[metric] for _, group in settings], _marks(settings, metric)
+    spread = [group.metrics[metric] for _, group in settings]
     columns = [
         *_value_columns([values for values, _ in settings]),
         Column(title=metric, cells=[short(mean) for mean, _, _ in spread]),
@@ -73,12 +73,12 @@ def settings_of(standing: Sequence[Standing], metric: str, *, science: Science) 
 
 
 def best_marks(settings: Sequence[Values], metrics: Sequence[float], *, better: Callable[..., float]) -> list[str]:
-    """`best` beside the best of those that differ in the last key alone, and `best of all`."""
+    """`best` beside the best of those that differ in the last key alone, unless all are equal, and `best of all`."""
     groups: dict[str, list[float]] = {}
     for values, metric in zip(settings, metrics, strict=True):
         if math.isfinite(metric):
             groups.setdefault(_above(values), []).append(metric)
-    best = {above: better(found) for above, found in groups.items()}
+    best = {above: better(found) for above, found in groups.items() if len(found) == 1 or min(found) < max(found)}
     marks = []
     for values, metric in zip(settings, metrics, strict=True):
         is_best = metric == best.get(_above(values))
@@ -87,11 +87,25 @@ def best_marks(settings: Sequence[Values], metrics: Sequence[float], *, better: 
     return marks
 
 
-def _marks(settings: Sequence[Setting], metric: str) -> dict[str, str]:
-    """The marks by the run that comes first in each setting."""
+def marks_of(settings: Sequence[Setting], metric: str, standing: Sequence[Standing]) -> dict[str, str]:
+    """The marks by the run that comes first in each setting; none where nobody says what is better."""
+    better = _better(metric, standing)
     means = [group.metrics[metric][0] for _, group in settings]
-    marks = best_marks([values for values, _ in settings], means, better=min if lower_is_better(metric) else max)
+    marks = best_marks([values for values, _ in settings], means, better=better) if better else [""] * len(means)
     return {group.runs[0]: mark for (_, group), mark in zip(settings, marks, strict=True)}
+
+
+def _better(metric: str, standing: Sequence[Standing]) -> Callable[..., float] | None:
+    """`min` or `max`, as the eval itself says of its metric, else `min` by its name; None where nobody says."""
+    _, _, rest = metric.partition("eval/")
+    eval_name, _, name = rest.rpartition("/")
+    for each in standing:
+        for file in sorted(each.run.glob(f"evals/{eval_name}/step_*/result.json")) if each.run and eval_name else ():
+            try:
+                return max if json.loads(file.read_text("utf-8"))["scores"][name]["higher_is_better"] else min
+            except (OSError, ValueError, KeyError, TypeError):  # of an older run, or no score of its
+                continue
+    return min if lower_is_better(metric) else None
 
 
 def _above(values: Values) -> str:

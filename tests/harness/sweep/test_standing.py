@@ -40,6 +40,12 @@ def run_of(root: Path, at: int, of: Point, state: str, metrics: Mapping[str, Any
     return path
 
 
+def declares(run: Path, metric: str, *, higher_is_better: bool) -> None:
+    result = run / "evals/x/step_00000001/result.json"
+    result.parent.mkdir(parents=True)
+    result.write_text(json.dumps({"scores": {metric: {"higher_is_better": higher_is_better}}}))
+
+
 def test_a_run_is_that_of_the_point_with_its_values_finished_before_running_before_newest(tmp_path: Path) -> None:
     points = [point(0.1), point(0.2), point(0.3), point(0.4)]
     done = run_of(tmp_path, 1, points[0], "finished")
@@ -92,13 +98,40 @@ def test_without_seeds_the_best_point_is_marked_and_a_diverged_one_never(
 ) -> None:
     points = [point(lr) for lr in (0.1, 0.2, 0.3)]
     for at, (each, accuracy) in enumerate(zip(points, (0.5, 0.75, "NaN"), strict=True)):
-        run_of(tmp_path, at, each, "finished", {"eval/x/accuracy": accuracy})
+        run = run_of(tmp_path, at, each, "finished", {"eval/x/accuracy": accuracy})
+        declares(run, "accuracy", higher_is_better=True)
     lines = told(capsys, plan(tmp_path, points), metric="eval/x/accuracy")
     assert [line.split()[3:] for line in lines if line.startswith("01_lr")] == [
         ["finished", "0.5"],
         ["finished", "0.75", "best"],
         ["finished", "NaN"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "higher_is_better", "marks"),
+    [
+        ("eval/x/copy_rate", False, ["best", ""]),  # by its name nobody could tell
+        ("eval/x/copy_rate", True, ["", "best"]),
+        ("eval/x/copy_rate", None, ["", ""]),
+        ("eval/x/bits_per_token", None, ["best", ""]),
+        ("train/lr", None, ["", ""]),
+    ],
+)
+def test_what_is_better_is_as_the_eval_says_then_the_name_and_else_nothing_is_marked(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    metric: str,
+    higher_is_better: bool | None,
+    marks: list[str],
+) -> None:
+    points = [point(0.1), point(0.2)]
+    for at, (each, value) in enumerate(zip(points, (0.5, 0.75), strict=True)):
+        run = run_of(tmp_path, at, each, "finished", {metric: value})
+        if higher_is_better is not None:
+            declares(run, "copy_rate", higher_is_better=higher_is_better)
+    lines = told(capsys, plan(tmp_path, points), metric=metric)
+    assert ["best" if line.endswith("best") else "" for line in lines if line.startswith("01_lr")] == marks
 
 
 def test_a_metric_that_no_run_has_is_refused(tmp_path: Path) -> None:
@@ -112,6 +145,7 @@ def test_the_best_of_the_last_key_is_marked_for_each_setting_of_the_others() -> 
     settings = [{"width": width, "lr": lr} for width in (64, 128) for lr in (1, 2)]
     assert best_marks(settings, [3.0, 2.0, 1.0, float("nan")], better=min) == ["", "best", "best of all", ""]
     assert best_marks(settings, [float("nan")] * 4, better=min) == [""] * 4
+    assert best_marks(settings, [1.0, 1.0, 2.0, 3.0], better=min) == ["", "", "best", ""], "of equals none is the best"
 
 
 def test_what_is_left_is_told_as_arguments_and_as_a_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
