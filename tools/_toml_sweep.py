@@ -21,10 +21,10 @@ def plan_of(word: str) -> Plan:
     sweep = swept_children(file, layers, load=load_files, naming=lineage)
     points = [_point(child, layers) for child in sweep.children]
     num_new = sum(child.is_new for child in sweep.children)
-    wrote = f"; {num_new} experiments written into {sweep.parent.parent}" if num_new else ""
+    wrote = f"; {num_new} of them written into {sweep.parent.parent}" if num_new else ""
     here: Any = load([str(sweep.children[0].file), *layers], **SCHEMA, for_this_machine=True).value
     return Plan(
-        words=word,
+        words=[word],
         file=Path(file),
         head=f"{file}: {sweep.why}\n{len(points)} points below {sweep.parent.stem}{wrote}",
         points=points,

@@ -85,7 +85,7 @@ def run_points(
     finished = [each.run for each in standings(points, runs_dir, going.known) if each.run and not each.is_open]
     going.seconds += [summary_of(run).get("wall_seconds", 0.0) for run in finished]
     say(f"{len(_left(going))} of {len(points)} points to train, {at_once} at once; Ctrl-C stops and saves")
-    with stop_on_signal(speaks=True) as stop:
+    with stop_on_signal(speaks=True) as stop, _none_left_alone(going):
         while True:
             left = _left(going)
             if not stop:
@@ -104,6 +104,19 @@ def run_points(
                     _ended(going, one, is_stopping=bool(stop))
             if ended and not stop and (left := _left(going)):
                 say(_outlook(going, left))
+
+
+@contextmanager
+def _none_left_alone(going: _Going) -> Iterator[None]:
+    """When we cannot go on, as on a closed pipe or a full disk, the processes of ours save before we end."""
+    try:
+        yield
+    finally:
+        for one in going.ours:
+            one.process.terminate()
+        for one in going.ours:
+            with one.output:
+                one.process.wait()
 
 
 def _left(going: _Going) -> list[Standing]:

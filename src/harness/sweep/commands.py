@@ -1,5 +1,6 @@
 """What tools/sweep does with a sweep: its tables with the next commands, its list for a queue, its training."""
 
+import shlex
 import sys
 from argparse import Namespace
 from collections import Counter
@@ -25,7 +26,7 @@ CLEAR = "\r\x1b[K"  # of a terminal's line, from its beginning
 class Plan:
     """A sweep as it is asked about: `words` name it on the command line, `file` is held while it is trained."""
 
-    words: str
+    words: Sequence[str]
     file: Path
     head: str
     points: Sequence[Point]
@@ -71,8 +72,8 @@ def _told(plan: Plan, metric: str | None, tried: Mapping[Fingerprint, str], scie
     parts += [settings_text(settings, metric, width, marks)] if has_seeds else []
     counts = Counter(each.state for each in standing)
     lines = [f"{len(standing)} points: {', '.join(f'{number} {state}' for state, number in counts.items())}"]
-    num_alike = len(standing) - len({each.point.fingerprint for each in standing})
-    lines += [f"{num_alike} of them are the same as others once all layers are laid on"] if num_alike else []
+    num_unlike = len({each.point.fingerprint for each in standing})
+    lines += [f"{num_unlike} of them to train: each other learns the same as one"] if num_unlike < len(standing) else []
     for each in standing:
         if each.state == "failed" or (each.is_open and each.point.fingerprint in tried):
             how = tried.get(each.point.fingerprint, f"failed ({each.run})")
@@ -82,8 +83,9 @@ def _told(plan: Plan, metric: str | None, tried: Mapping[Fingerprint, str], scie
 
 def _next(plan: Plan, standing: Sequence[Standing], metric: str) -> list[str]:
     if num_left := len(_to_begin(standing)):
-        array = f"sbatch --array=0-{num_left - 1} docs/slurm.sh $(tools/sweep {plan.words} --todo)"
-        return [f"next: tools/sweep {plan.words} --run 2", f"  or: {array}"]
+        words = shlex.join(plan.words)
+        array = f"sbatch --array=0-{num_left - 1} docs/slurm.sh $(tools/sweep {words} --todo)"
+        return [f"next: tools/sweep {words} --run 2", f"  or: {array}"]
     name = parse_name(plan.points[-1].experiment.partition("+")[0])
     if name is None or name.parent is None or any(each.is_open for each in standing):
         return []

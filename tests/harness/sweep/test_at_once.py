@@ -133,6 +133,20 @@ def test_a_signal_lets_all_save_and_the_same_call_goes_on() -> None:
     assert {each.state for each in standings(points, Path("runs"), {})} == {"finished"}
 
 
+def test_when_nobody_reads_on_all_save_before_it_ends() -> None:
+    def say(line: str) -> None:
+        while line.startswith("b") and not (Path("when.txt").exists() and Path("when.txt").read_text().count("+") == 2):
+            time.sleep(0.01)
+        if line.startswith("b"):
+            raise BrokenPipeError
+
+    points = [point("a,30,ends"), point("b,30,ends")]
+    train = [sys.executable, "trainer.py"]
+    with pytest.raises(BrokenPipeError):
+        run_points(points, Path("runs"), at_once=2, train=train, say=say, status=lambda _line: None)
+    assert {each.state for each in standings(points, Path("runs"), {})} == {"preempted"}
+
+
 def test_each_process_has_its_share_of_cores_and_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
     before = os.sched_getaffinity(0)

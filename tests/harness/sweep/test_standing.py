@@ -67,7 +67,7 @@ def test_a_run_is_that_of_the_point_with_its_values_finished_before_running_befo
 
 
 def plan(root: Path, points: list[Point]) -> Plan:
-    return Plan(words="sweep.toml", file=root / "sweep.toml", head="why", points=points, runs_dir=root)
+    return Plan(words=["my sweep's.toml"], file=root / "sweep.toml", head="why", points=points, runs_dir=root)
 
 
 def told(capsys: pytest.CaptureFixture[str], of: Plan, **options: Any) -> list[str]:
@@ -155,12 +155,13 @@ def test_what_is_left_is_told_as_arguments_and_as_a_count(tmp_path: Path, capsys
     run_of(tmp_path, 3, points[2], "running")
     assert told(capsys, plan(tmp_path, points), todo=True) == [str(failed), "configs/01_lr_0.4_1.toml"]
     lines = told(capsys, plan(tmp_path, points))
+    quoted = """'my sweep'"'"'s.toml'"""  # as a shell reads it
     assert lines[-5:] == [
         "5 points: 1 finished, 1 failed, 1 running, 2 never ran",
-        "1 of them are the same as others once all layers are laid on",
+        "4 of them to train: each other learns the same as one",
         f"01_lr_0.2_1 failed ({failed})",
-        "next: tools/sweep sweep.toml --run 2",
-        "  or: sbatch --array=0-1 docs/slurm.sh $(tools/sweep sweep.toml --todo)",
+        f"next: tools/sweep {quoted} --run 2",
+        f"  or: sbatch --array=0-1 docs/slurm.sh $(tools/sweep {quoted} --todo)",
     ]
 
 
