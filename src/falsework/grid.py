@@ -90,13 +90,13 @@ def _ways(value: Any, path: Path, place: Path, layer: Layer, problems: list[Prob
 
 
 def _listed(values: Any, path: Path, place: Path, layer: Layer, problems: list[Problem]) -> Iterator[Point]:
-    wrong = ""
+    wrong, mend = "", "write _sweep = [0.001, 0.003]"
     if not isinstance(values, list) or not values:
         wrong = "expected a list of values, got " + ("an empty one" if values == [] else describe(values))
     elif not path and not all(map(is_table, values)):
-        wrong = "expected a list of tables"
+        wrong, mend = "expected a list of tables", "write _sweep = [{ seed = 1 }, { seed = 2 }]"
     if wrong:
-        problems.append(Problem(wrong, path, Spot(layer, place, "value"), "write _sweep = [0.001, 0.003]"))
+        problems.append(Problem(wrong, path, Spot(layer, place, "value"), mend))
         return
     for number, value in enumerate(values):
         yield from _ways(value, path, (*place, number), layer, problems)

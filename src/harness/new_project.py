@@ -94,7 +94,9 @@ def _package_name(project: Path, target: Path) -> str:
     """The folder's name as that of a package. Raises Refused for the name of one that is needed."""
     name = target.name if NAME.fullmatch(target.name) else re.sub(r"[^a-z0-9]+", "-", target.name.lower()).strip("-")
     if not name:
-        raise Refused(f"{target.name!r} holds no letter or digit\n  help: a project is called as its folder is")
+        raise Refused(
+            f"{target.name!r} holds no letter from a to z and no digit\n  help: a project is called as its folder is"
+        )
     needed = re.findall(
         r'^ +"([\w.-]+)(?:\[\w+\])?[<=>]', (project / "pyproject.toml").read_text("utf-8"), re.MULTILINE
     )

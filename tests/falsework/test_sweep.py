@@ -169,6 +169,7 @@ def test_a_point_that_does_not_fit_its_parent_is_named() -> None:
             "rates.toml:4:28: optimizer.lr: with this value, a point is",
         ),
         ("_sweep = [1, 2]", "rates.toml:3:10: expected a list of tables"),
+        ("_sweep = [1, 2]", "help: write _sweep = [{ seed = 1 }, { seed = 2 }]"),
         ("[train]\nseed = { _sweep = [1, 2] }\n_sweep = [{ seed = 3 }]", "train.seed: set twice"),
         (f"train.seed = {{ _sweep = {list(range(1001))} }}", "over 1,000 points"),
         ("".join(f"train.k{n} = {{ _sweep = {list(range(99))} }}\n" for n in range(20)), "over 1,000 points"),

@@ -198,7 +198,7 @@ def test_an_experiment_in_python_goes_along_where_configs_are_struck(project: Pa
         ("gitconfig/new", "was not written: Not a directory"),
         ("a" * 300, "was not written: File name too long"),
         ("circle", "was not written: "),
-        ("...", "holds no letter or digit"),
+        ("...", "holds no letter from a to z and no digit"),
         ("Accelerate", "Accelerate is the name of a package that the project needs"),
     ],
 )

@@ -5,7 +5,7 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.analysis.find import root_words
@@ -60,7 +60,7 @@ def _to_begin(standing: Sequence[Standing]) -> list[Standing]:
 
 def _told(plan: Plan, metric: str | None, tried: Mapping[Fingerprint, str], science: Science) -> str:
     """The tables, what failed, and what to do next."""
-    standing, width = standings(plan.points, plan.runs_dir, {}), screen_width()
+    standing, width = [_ended(each, tried) for each in standings(plan.points, plan.runs_dir, {})], screen_width()
     known = metrics_of(standing)
     if metric and known and metric not in known:
         raise unknown("metric", metric, known, where=" in the runs of this sweep")
@@ -79,6 +79,12 @@ def _told(plan: Plan, metric: str | None, tried: Mapping[Fingerprint, str], scie
             how = tried.get(each.point.fingerprint, f"failed ({each.run})")
             lines.append(f"{each.point.experiment} {how}")
     return "\n\n".join([plan.head, *parts, "\n".join([*lines, *_next(plan, standing, metric)])])
+
+
+def _ended(each: Standing, tried: Mapping[Fingerprint, str]) -> Standing:
+    """What we saw end runs no more, though a killed process's heartbeat is fresh for a while."""
+    is_dead = each.state == RUNNING and each.point.fingerprint in tried
+    return replace(each, state="crashed") if is_dead else each
 
 
 def _next(plan: Plan, standing: Sequence[Standing], metric: str) -> list[str]:

@@ -41,7 +41,9 @@ def points_text(standing: Sequence[Standing], metric: str, width: int, marks: Ma
         Column(title=metric.rpartition("/")[2], cells=results, need=1),
         Column(title="", cells=[marks.get(run.name, "") if run else "" for run in runs], right=False, need=1),
     ]
-    return fitted(columns, width)[0]
+    text, left_out = fitted(columns, width)
+    named = [title for title in left_out if title]
+    return f"{text}\nno room for {named[0]}; a wider terminal has it" if named else text
 
 
 def settings_text(settings: Sequence[Setting], metric: str, width: int, marks: Mapping[str, str]) -> str:

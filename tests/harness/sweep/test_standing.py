@@ -1,6 +1,7 @@
 """Which run is a point's, and how a sweep is told: expected values are worked out by hand."""
 
 import json
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Mapping
@@ -15,6 +16,14 @@ from harness.sweep.screen import best_marks
 from harness.sweep.standing import Point, standings
 
 END = {"finished": "finished", "failed": "failed", "preempted": "preempted"}
+
+DIES = """
+import json, os, pathlib, sys, time
+run = pathlib.Path(sys.argv[1])
+(run / "events.jsonl").write_text("")
+(run / "system.jsonl").write_text(json.dumps({"t": time.time(), "period": 5.0}))
+os.kill(os.getpid(), 9)
+"""  # as the run that its argument names
 
 
 def point(lr: float, seed: int = 1) -> Point:
@@ -163,6 +172,30 @@ def test_what_is_left_is_told_as_arguments_and_as_a_count(tmp_path: Path, capsys
         f"next: tools/sweep {quoted} --run 2",
         f"  or: sbatch --array=0-1 docs/slurm.sh $(tools/sweep {quoted} --todo)",
     ]
+
+
+def test_a_process_that_was_killed_under_a_sweep_is_not_told_as_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of = point(0.1)
+    run = run_of(tmp_path, 1, of, "failed")
+    (tmp_path / "sweep.toml").touch()
+    given = Namespace(run=1, todo=False, metric=None)
+    ends = answer(plan(tmp_path, [of]), given, train=[sys.executable, "-c", DIES], science=lambda config: config)
+    lines = capsys.readouterr().out.splitlines()
+    assert ends == 1
+    assert "1 points: 1 crashed" in lines
+    assert f"01_lr_0.1_1 ended by signal 9 ({run})" in lines
+    assert lines[-2].startswith("next: tools/sweep"), "which goes on with it"
+
+
+def test_a_narrow_terminal_is_told_which_result_it_does_not_show(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    run_of(tmp_path, 1, point(0.1), "finished", {"eval/x/bits_per_byte": 1.0})
+    lines = told(capsys, plan(tmp_path, [point(0.1)]))
+    assert "no room for bits_per_byte; a wider terminal has it" in lines
 
 
 @pytest.mark.parametrize("number", [0, -1, 257])
