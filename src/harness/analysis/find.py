@@ -3,6 +3,7 @@
 Names alone are looked at, so it is quick among ten thousand runs.
 """
 
+import shlex
 from pathlib import Path
 
 from harness.analysis.names import unknown
@@ -46,7 +47,7 @@ def run_names(root: Path) -> list[str]:
 
 def root_words(root: Path) -> str:
     """What a command that is suggested needs to find runs of this store; nothing for the usual one."""
-    return "" if root == Path("runs") else f" --root {root}"
+    return "" if root == Path("runs") else f" --root {shlex.quote(str(root))}"
 
 
 def experiment_of(run: str) -> str:

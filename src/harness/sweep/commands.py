@@ -92,11 +92,14 @@ def _next(plan: Plan, standing: Sequence[Standing], metric: str) -> list[str]:
         words = shlex.join(plan.words)
         array = f"sbatch --array=0-{num_left - 1} docs/slurm.sh $(tools/sweep {words} --todo)"
         return [f"next: tools/sweep {words} --run 2", f"  or: {array}"]
-    name = parse_name(plan.points[-1].experiment.partition("+")[0])
-    if name is None or name.parent is None or any(each.is_open for each in standing):
+    names = [parse_name(point.experiment.partition("+")[0]) for point in plan.points]
+    parents = {name.parent for name in names if name and name.parent is not None}
+    if len(parents) != 1 or any(each.is_open for each in standing):
         return []
-    root = root_words(plan.runs_dir)
-    return [f"next: tools/runs{root} --where 'parent = {name.parent}' --vary {metric} says what made the difference"]
+    has_layers = "+" in plan.points[0].experiment  # so that no debug runs are between those of the sweep
+    where = f"'{parents.pop()} IN (number, parent) AND profile IS {'NOT ' * has_layers}NULL'"
+    asked = f"tools/runs{root_words(plan.runs_dir)} --where {where} --vary {metric}"
+    return [f"next: {asked} says what made the difference"]
 
 
 def _say(line: str) -> None:

@@ -5,6 +5,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,21 @@ def test_a_process_that_was_killed_under_a_sweep_is_not_told_as_running(
     assert "1 points: 1 crashed" in lines
     assert f"01_lr_0.1_1 ended by signal 9 ({run})" in lines
     assert lines[-2].startswith("next: tools/sweep"), "which goes on with it"
+
+
+@pytest.mark.parametrize(("profile", "said"), [("", "IS NULL"), ("+debug", "IS NOT NULL")])
+def test_what_is_next_asks_for_the_parent_too_and_for_no_runs_of_another_kind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], profile: str, said: str
+) -> None:
+    names = ("01_lr_1_02", "01_baseline")  # of which the last is the parent
+    points = [replace(point(lr), experiment=name + profile) for lr, name in zip((0.1, 0.2), names, strict=True)]
+    root = tmp_path / "my runs"
+    for at, each in enumerate(points):
+        run_of(root, at, each, "finished", {"train/loss": 1.0})
+    assert told(capsys, plan(root, points))[-1] == (
+        f"next: tools/runs --root '{root}' --where '1 IN (number, parent) AND profile {said}' "
+        "--vary train/loss says what made the difference"
+    )
 
 
 def test_a_narrow_terminal_is_told_which_result_it_does_not_show(
