@@ -61,14 +61,14 @@ class _Draft(NamedTuple):
 def swept_children(file: str, layers: Sequence[str], *, load: Load, naming: Naming) -> Sweep:
     """Writes the children that are missing. Raises ConfigError with all that is wrong; then nothing was written.
 
-    `layers` are what is to be laid on each child; here they only have to fit the parent.
+    `layers` are what is to be laid on each child; they have to fit the parent, and then every point.
     """
     layer = _read(file)
     parent = _parent_of(layer, Path(file).parent, load, naming)
     if layers:
         load([str(parent.file), *layers])
     found = points(layer)
-    drafts = _drafts(found, layer, parent, load)
+    drafts = _drafts(found, layer, parent, layers, load)
     varied = swept(found)
     children = []
     with _alone_in(parent.file.parent):
@@ -111,7 +111,7 @@ def _parent_of(layer: Layer, folder: Path, load: Load, naming: Naming) -> _Paren
     return _Parent(file, name.number, load([str(file)]))
 
 
-def _drafts(found: list[Point], layer: Layer, parent: _Parent, load: Load) -> list[_Draft]:
+def _drafts(found: list[Point], layer: Layer, parent: _Parent, layers: Sequence[str], load: Load) -> list[_Draft]:
     """Every point as a child that loads. Raises ConfigError with the problems of all of them."""
     head: Tree = {"extends": parent.file.name, "schema": layer.schema_version or parent.config.schema_version}
     head["why"] = f"{layer.why} (sweep {Path(layer.name).stem})"
@@ -121,6 +121,8 @@ def _drafts(found: list[Point], layer: Layer, parent: _Parent, load: Load) -> li
         try:
             values = _without_parents(tree_of(point, layer), parent.config.tree)
             text, config = draft(parent.file, parent.config, head, values, load)
+            if layers:
+                draft(parent.file, parent.config, head, values, lambda files: load([*files, *layers]))
         except ConfigError as error:
             problems += [_placed(problem, point, layer) for problem in error.problems]
             continue

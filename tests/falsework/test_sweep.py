@@ -197,6 +197,11 @@ def test_layers_have_to_fit_before_anything_is_written() -> None:
     write("wrong.toml", "train.sed = 3")
     with pytest.raises(ConfigError, match="did you mean seed"):
         swept("train.seed = { _sweep = [1, 2] }", "wrong.toml")
+    write("some.toml", "[optimizer]\nlr = 0.1\nbetas = [0.5, 0.9]")
+    with pytest.raises(ConfigError) as caught:
+        swept("optimizer = { _sweep = [{ kind = 'adamw', lr = 0.2 }, { kind = 'muon', lr = 0.3 }] }", "some.toml")
+    assert "some.toml:3:1: optimizer.betas: unknown key for kind muon" in str(caught.value)
+    assert 'at the point optimizer.kind = "muon", optimizer.lr = 0.3' in str(caught.value)
     assert files() == ["01_base.toml"]
 
 
