@@ -13,6 +13,7 @@ import pytest
 
 from falsework import Config, ConfigError
 from falsework.sweep import Sweep, swept_children
+from tests.falsework import versions
 from tests.falsework.numbers import naming
 from tests.falsework.toy import BASE, load, write
 
@@ -209,6 +210,20 @@ def test_a_sweep_is_no_experiment_and_says_where_it_belongs() -> None:
     file = write("configs/sweeps/rates.toml", HEAD + "[optimizer]\nlr = { _sweep = [0.1, 0.2] }")
     with pytest.raises(ConfigError, match="tools/sweep FILE writes one file for each"):
         load(file)
+
+
+def test_a_sweep_of_an_older_schema_writes_children_of_that_one() -> None:
+    def load_old(files: Sequence[str]) -> Config:
+        return versions.load(*files)
+
+    write("configs/01_base.toml", versions.OLD)
+    head = 'extends = "../01_base.toml"\nschema = 1\nwhy = "how long?"\n'
+    file = write("configs/sweeps/steps.toml", f"{head}[trainer]\nsteps = {{ _sweep = [200, 300] }}\n")
+    first, again = (swept_children(file, [], load=load_old, naming=naming()).children for _ in range(2))
+    assert [list(child.values.values()) for child in first] == [[200], [300]]
+    assert "schema = 1\n" in first[0].file.read_text()
+    assert versions.load(str(first[0].file)).value.train.num_steps == 200
+    assert [child.file for child in again] == [child.file for child in first]
 
 
 def test_of_two_at_once_one_writes() -> None:
