@@ -75,17 +75,18 @@ def settings_of(standing: Sequence[Standing], metric: str, *, science: Science) 
 
 
 def best_marks(settings: Sequence[Values], metrics: Sequence[float], *, better: Callable[..., float]) -> list[str]:
-    """`best` beside the best of those that differ in the last key alone, unless all are equal, and `best of all`."""
+    """`best` of those that differ in the last key alone, and `best of all`; nothing where no two results differ."""
     groups: dict[str, list[float]] = {}
     for values, metric in zip(settings, metrics, strict=True):
         if math.isfinite(metric):
             groups.setdefault(_above(values), []).append(metric)
-    best = {above: better(found) for above, found in groups.items() if len(found) == 1 or min(found) < max(found)}
+    best = {above: better(found) for above, found in groups.items() if min(found) < max(found)}
+    everything = [metric for metric in metrics if math.isfinite(metric)]
+    is_choice = len(groups) > 1 and min(everything) < max(everything)
     marks = []
     for values, metric in zip(settings, metrics, strict=True):
-        is_best = metric == best.get(_above(values))
-        is_best_of_all = is_best and len(best) > 1 and metric == better(best.values())
-        marks.append("best of all" if is_best_of_all else "best" if is_best else "")
+        is_best_of_all = is_choice and metric == better(everything)
+        marks.append("best of all" if is_best_of_all else "best" if metric == best.get(_above(values)) else "")
     return marks
 
 

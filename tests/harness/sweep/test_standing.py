@@ -155,7 +155,11 @@ def test_the_best_of_the_last_key_is_marked_for_each_setting_of_the_others() -> 
     settings = [{"width": width, "lr": lr} for width in (64, 128) for lr in (1, 2)]
     assert best_marks(settings, [3.0, 2.0, 1.0, float("nan")], better=min) == ["", "best", "best of all", ""]
     assert best_marks(settings, [float("nan")] * 4, better=min) == [""] * 4
-    assert best_marks(settings, [1.0, 1.0, 2.0, 3.0], better=min) == ["", "", "best", ""], "of equals none is the best"
+    assert best_marks(settings, [1.0, 2.0, 3.0, 3.0], better=min) == ["best of all", "", "", ""], "none of equals"
+    assert best_marks(settings, [1.0] * 4, better=min) == [""] * 4
+    kinds = [{"kind": kind, "lr": lr} for kind, lr in (("adamw", 1), ("sgd", 2), ("muon", 3))]
+    assert best_marks(kinds, [3.0, 1.0, 2.0], better=min) == ["", "best of all", ""], "nor one without another"
+    assert best_marks(kinds[:1], [3.0], better=min) == [""]
 
 
 def test_what_is_left_is_told_as_arguments_and_as_a_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
