@@ -74,11 +74,13 @@ def _standing(point: Point, runs: list[Path]) -> Standing:
     return Standing(point=point, run=None, state=NEVER)
 
 
-def summary_of(run: Path) -> dict[str, Any]:
-    """The last value of each metric, and `wall_seconds`; nothing for a run that has not closed."""
+def summary_of(run: Path) -> dict[str, float]:
+    """The last value of each metric, and `wall_seconds`; nothing before a run has closed, or of a torn summary."""
     try:
         summary = json.loads((run / "summary.json").read_text("utf-8"))
-        metrics = {key: entry["last"] for key, entry in summary["metrics"].items()}
+        last = {key: entry["last"] for key, entry in summary["metrics"].items()}
+        last["wall_seconds"] = summary["wall_seconds"]
+        numbers = {key: WORDS.get(value, value) for key, value in last.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return {**{key: WORDS.get(value, value) for key, value in metrics.items()}, "wall_seconds": summary["wall_seconds"]}
+    return {key: value for key, value in numbers.items() if isinstance(value, int | float)}

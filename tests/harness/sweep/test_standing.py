@@ -14,7 +14,7 @@ import pytest
 from harness.launch import Refused
 from harness.sweep.commands import Plan, answer
 from harness.sweep.screen import best_marks
-from harness.sweep.standing import Point, standings
+from harness.sweep.standing import Point, standings, summary_of
 
 END = {"finished": "finished", "failed": "failed", "preempted": "preempted"}
 
@@ -74,6 +74,24 @@ def test_a_run_is_that_of_the_point_with_its_values_finished_before_running_befo
         (None, "never ran"),
     ]
     assert [each.argument for each in found[2:]] == [str(newest), "configs/01_lr_0.4_1.toml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ('{"metrics": {"a": {"last": 1.5}, "b": {"last": null}}, "wall_seconds": 2}', {"a": 1.5, "wall_seconds": 2}),
+        ('{"metrics": {"a": {"last": "Infinity"}, "b": {"last": "x"}}, "wall_seconds": "q"}', {"a": float("inf")}),
+        ('{"metrics": {}}', {}),
+        ('{"metrics": {"a": {"last": []}}, "wall_seconds": 2}', {}),
+        ("[]", {}),
+        ('{"metrics"', {}),
+    ],
+)
+def test_of_a_summary_numbers_are_taken_and_of_a_torn_one_nothing(
+    tmp_path: Path, text: str, numbers: dict[str, float]
+) -> None:
+    (tmp_path / "summary.json").write_text(text)
+    assert summary_of(tmp_path) == numbers
 
 
 def plan(root: Path, points: list[Point]) -> Plan:
