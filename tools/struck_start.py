@@ -6,6 +6,7 @@ Exit codes: 0 and 1 are the tool's answer, 2 is trouble, 130 an interrupt.
 # This is tools/_start.py once falsework is struck (docs/strike.md); until then it waits here, linted and type-checked.
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -37,4 +38,10 @@ def start(main: Callable[[list[str]], int]) -> NoReturn:
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:  # a file of ours, which says so itself
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
+        code = 2
     sys.exit(code)

@@ -370,6 +370,14 @@ def test_output_is_plain_when_piped_and_a_closed_pipe_is_no_error(study: Path) -
     assert "\x1b" not in told.stdout
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_output_on_a_full_disk_is_trouble_in_one_line(study: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, str(TOOL), "--root", str(study)]
+        told = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (told.returncode, told.stderr) == (2, "the output cannot be written: No space left on device\n")
+
+
 def test_asking_about_one_run_starts_without_the_database(study: Path) -> None:
     watched = (
         "import sys, runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='x')['main'](sys.argv[1:])"
