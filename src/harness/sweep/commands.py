@@ -73,7 +73,11 @@ def _told(plan: Plan, metric: str | None, tried: Mapping[Fingerprint, str], scie
     counts = Counter(each.state for each in standing)
     lines = [f"{len(standing)} points: {', '.join(f'{number} {state}' for state, number in counts.items())}"]
     num_unlike = len({each.point.fingerprint for each in standing})
-    lines += [f"{num_unlike} of them to train: each other learns the same as one"] if num_unlike < len(standing) else []
+    lines += (
+        [f"{num_unlike} of them differ: the others learn the same as one of these, and share its run"]
+        if num_unlike < len(standing)
+        else []
+    )
     for each in standing:
         if each.state == "failed" or (each.is_open and each.point.fingerprint in tried):
             how = tried.get(each.point.fingerprint, f"failed ({each.run})")

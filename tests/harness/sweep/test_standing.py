@@ -190,7 +190,7 @@ def test_what_is_left_is_told_as_arguments_and_as_a_count(tmp_path: Path, capsys
     quoted = """'my sweep'"'"'s.toml'"""  # as a shell reads it
     assert lines[-5:] == [
         "5 points: 1 finished, 1 failed, 1 running, 2 never ran",
-        "4 of them to train: each other learns the same as one",
+        "4 of them differ: the others learn the same as one of these, and share its run",
         f"01_lr_0.2_1 failed ({failed})",
         f"next: tools/sweep {quoted} --run 2",
         f"  or: sbatch --array=0-1 docs/slurm.sh $(tools/sweep {quoted} --todo)",
