@@ -1,6 +1,7 @@
 """Settings that have to stand before anything heavy is imported."""
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -9,6 +10,10 @@ LONG_FIRST = ("system", "chaos", "browser", "harness")  # so that no process is 
 
 # Two cores are shared by every process that a test starts; a second OpenMP thread spins where another test should run.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# A shell starts what it puts into the background deaf to Ctrl-C, and so would be what tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes depends on who else uses the machine: the clock belongs to pytest-timeout alone.
 hypothesis.settings.register_profile("tests", deadline=None)

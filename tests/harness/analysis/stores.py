@@ -42,8 +42,7 @@ def write_run(
     if end:
         events.append({"event": end, "t": start + 60 * minutes, "seg": 0, "step": len(losses), "reason": end})
     _write_rows(run / "events.jsonl", events)
-    period = 600.0 if alive else 10.0  # as long as a test may be held up
-    _write_rows(run / "system.jsonl", [{"t": start, "seg": 0, "period": period, "uptime": 0.0, "step": 0}])
+    _write_rows(run / "system.jsonl", [{"t": start, "seg": 0, "period": 10.0, "uptime": 0.0, "step": 0}])
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(NOW + number * 3600))
     facts = {"device": "cpu", "num_processes": 1, "precision": "fp32", "num_parameters": 1000, "created": created}
     record = {"id": run.name, "experiment": experiment, "why": f"why {experiment}", "command": ["python", "train.py"]}
