@@ -5,7 +5,6 @@ Exit codes: 0 and 1 are the tool's answer, 2 is trouble, 130 an interrupt.
 
 import argparse
 import contextlib
-import errno
 import gc
 import io
 import os
@@ -87,11 +86,9 @@ def start(main: Callable[[list[str]], int]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:  # a file of ours, which says so itself
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
-        code = 2
+        from harness.launch import without_output
+
+        code = without_output(error)
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.stderr.flush()

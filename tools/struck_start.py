@@ -6,7 +6,6 @@ Exit codes: 0 and 1 are the tool's answer, 2 is trouble, 130 an interrupt.
 # This is tools/_start.py once falsework is struck (docs/strike.md); until then it waits here, linted and type-checked.
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Callable
@@ -39,9 +38,7 @@ def start(main: Callable[[list[str]], int]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        if error.errno != errno.ENOSPC or error.filename is not None:  # a file of ours, which says so itself
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
-        code = 2
+        from harness.launch import without_output
+
+        code = without_output(error)
     sys.exit(code)

@@ -1,5 +1,6 @@
 """Between the launcher and the run, before torch is imported: what was launched, and how a process ends."""
 
+import errno
 import os
 import signal
 import sys
@@ -76,6 +77,15 @@ def exit_with(main: Callable[[list[str]], int]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def without_output(error: OSError) -> int:
+    """The exit code of a tool whose output meets a full disk, which it says in a line. Raises any other error again."""
+    if error.errno != errno.ENOSPC or error.filename is not None:  # a file of ours, which says so itself
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(f"the output cannot be written: {error.strerror}", file=sys.stderr)
+    return 2
 
 
 def say_mistake(mistake: Exception) -> None:
