@@ -21,9 +21,7 @@ def failing(owner: Any, values: Tree) -> list[Fault]:
     for attribute in attrs.fields(owner):
         if attribute.validator is None or attribute.name not in values:
             continue
-        for validator in getattr(
-            attribute.validator, "_validators", [attribute.validator]
-        ):  # of one that joins several
+        for validator in getattr(attribute.validator, "_validators", [attribute.validator]):  # it may join several
             try:
                 validator(instance, attribute, values[attribute.name])
             except (ValueError, TypeError) as error:

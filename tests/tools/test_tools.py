@@ -9,33 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bindings import SCHEMA_VERSION
+from tests.experiments import BASELINE, CHILD
 
 ROOT = Path(__file__).parents[2]
 CONFIG_TOOLS = ("explain", "diff_configs", "new_config", "check_configs", "flatten", "schema", "lineage", "upgrade")
-BASE = f"""
-schema = {SCHEMA_VERSION}
-why = "a start"
-seed = 1
-[data]
-kind = "python_source"
-seq_len = 128
-[model]
-kind = "gpt"
-num_layers = 4
-width = 128
-num_heads = 4
-max_positions = {{ _ref = "data.seq_len" }}
-[optimizer]
-kind = "adamw"
-lr = 0.001
-[schedule]
-kind = "constant"
-[train]
-num_steps = 600
-batch_size = 16
-"""
-CHILD = 'extends = "01_base.toml"\nwhy = "?"\noptimizer.lr = 0.003\n'
 
 
 def run(tool: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -47,7 +24,7 @@ def run(tool: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "configs").mkdir()
-    Path("configs/01_base.toml").write_text(BASE)
+    Path("configs/01_baseline.toml").write_text(BASELINE)
     Path("configs/01_lr_003_02.toml").write_text(CHILD)
 
 
@@ -63,7 +40,7 @@ def test_help_has_an_example(tool: str) -> None:
 def test_explain_tells_one_value_or_all() -> None:
     told = run("explain", "configs/01_lr_003_02.toml", "optimizer.lr")
     assert (told.returncode, told.stderr) == (0, "")
-    assert "overridden  configs/01_base.toml:16:6       0.001" in told.stdout
+    assert "overridden  configs/01_baseline.toml:19:6   0.001" in told.stdout
     everything = run("explain", "configs/01_lr_003_02.toml")
     assert "model.max_positions" in everything.stdout
     assert "1,228,800" in everything.stdout  # 600 steps of 16 times 128 bytes
@@ -75,7 +52,7 @@ def test_explain_tells_one_value_or_all() -> None:
 
 
 def test_a_layer_beside_its_file_is_to_be_joined() -> None:
-    beside = run("eject", "configs/01_base.toml", "configs/profiles/debug.toml")
+    beside = run("eject", "configs/01_baseline.toml", "configs/profiles/debug.toml")
     assert (beside.returncode, beside.stdout) == (2, "")
     assert beside.stderr.endswith("; a layer is joined to its file: FILE+LAYER\n")
 
@@ -112,7 +89,7 @@ def test_flatten_prints_a_file_that_stands_alone() -> None:
     told = run("flatten", "configs/01_lr_003_02.toml")
     assert told.returncode == 0
     Path("flat.toml").write_text(told.stdout)
-    Path("configs/01_base.toml").unlink()
+    Path("configs/01_baseline.toml").unlink()
     assert run("flatten", "flat.toml").returncode == 0
     assert "extends" not in told.stdout
     resolved = run("flatten", "flat.toml", "--resolved").stdout
@@ -121,10 +98,10 @@ def test_flatten_prints_a_file_that_stands_alone() -> None:
 
 
 def test_lineage_is_text_or_a_picture() -> None:
-    assert run("lineage").stdout == "01 base\n└─ 02 lr_003  optimizer.lr 0.001 -> 0.003\n"
+    assert run("lineage").stdout == "01 baseline\n└─ 02 lr_003  optimizer.lr 0.001 -> 0.003\n"
     picture = ET.fromstring(run("lineage", "--format", "svg").stdout)  # noqa: S314  # our own output
     texts = ["".join(text.itertext()) for text in picture.iter("{http://www.w3.org/2000/svg}text")]
-    assert texts == ["01 base", "02 lr_003optimizer.lr 0.001 -> 0.003"]
+    assert texts == ["01 baseline", "02 lr_003optimizer.lr 0.001 -> 0.003"]
     [_, child] = json.loads(run("lineage", "--format", "json").stdout)
     assert (child["parent"], child["changes"]) == (1, ["optimizer.lr 0.001 -> 0.003"])
     assert run("lineage", "gone").returncode == 2
@@ -179,9 +156,9 @@ def test_upgrade_rewrites_all_files_or_none() -> None:
 
 
 def test_upgrade_leaves_current_files_alone_and_shows_mistakes() -> None:
-    told = run("upgrade", "configs/01_base.toml", "configs/01_lr_003_02.toml")
+    told = run("upgrade", "configs/01_baseline.toml", "configs/01_lr_003_02.toml")
     assert (told.returncode, told.stdout, told.stderr) == (0, "0 of 2 rewritten\n", "")
-    assert Path("configs/01_base.toml").read_text() == BASE
+    assert Path("configs/01_baseline.toml").read_text() == BASELINE
     Path("configs/newer.toml").write_text("schema = 999\n")
     told = run("upgrade", "configs/newer.toml")
     assert (told.returncode, told.stdout) == (2, "")

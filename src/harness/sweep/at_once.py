@@ -170,10 +170,10 @@ def _process(command: list[str], slot: int, at_once: int, output: IO[bytes]) -> 
 
 def _gpus() -> list[str]:
     """What this process may use of NVIDIA's, by the names that CUDA_VISIBLE_DEVICES takes."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if listed is None:
         return [str(number) for number, _ in enumerate(glob.glob("/dev/nvidia[0-9]*"))]  # noqa: PTH207 - no folder
-    return [name for name in visible.split(",") if name]
+    return [name for name in listed.split(",") if name]
 
 
 def _wait(going: _Going, stop: StopFlag | None) -> None:
