@@ -27,6 +27,7 @@ from falsework.profiles import is_table
 from falsework.read import read_layer
 from falsework.revisions import Load
 from falsework.schema import value_at
+from falsework.unreadable import unreadable
 from falsework.write import spelled
 
 
@@ -86,7 +87,7 @@ def _read(file: str) -> Layer:
     try:
         layer = read_layer(Path(file), shown_path(file))
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise ConfigError([Problem(f"cannot be read: {getattr(error, 'strerror', '') or error}", where=file)]) from None
+        raise ConfigError([unreadable(Path(file), None, error)]) from None
     wrong = []
     if len(layer.extends) != 1:
         mend = 'write extends = "../01_baseline.toml"'
@@ -107,7 +108,7 @@ def _parent_of(layer: Layer, folder: Path, load: Load, naming: Naming) -> _Paren
         what = f"{file.stem}: not a numbered experiment, so it can have no children"
         raise ConfigError([Problem(what, ("extends",), Spot(layer, ("extends",), "value"))])
     if not file.exists():
-        raise ConfigError([Problem(f"{file}: no such file", ("extends",), Spot(layer, ("extends",), "value"))])
+        raise ConfigError([unreadable(file, Spot(layer, ("extends",), "value"), FileNotFoundError())])
     return _Parent(file, name.number, load([str(file)]))
 
 

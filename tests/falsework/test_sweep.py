@@ -194,6 +194,17 @@ def test_a_sweep_names_its_parent_and_says_why(head: str, told: str) -> None:
     assert told in refused("train.seed = { _sweep = [1, 2] }", head=head)
 
 
+def test_a_mistyped_sweep_or_parent_is_answered_with_the_file_that_was_meant() -> None:
+    file = write("configs/sweeps/rates.toml", 'extends = "../01_bsae.toml"\nwhy = "?"\nseed = { _sweep = [1, 2] }')
+    for name, told in (
+        (file, "did you mean configs/01_base.toml?"),
+        ("configs/sweeps/ratse.toml", f"did you mean {file}?"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            swept_children(name, [], load=load_files, naming=naming())
+        assert told in str(caught.value)
+
+
 def test_layers_have_to_fit_before_anything_is_written() -> None:
     write("wrong.toml", "train.sed = 3")
     with pytest.raises(ConfigError, match="did you mean seed"):
